@@ -1,0 +1,45 @@
+#include "base/json.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace quantd {
+namespace {
+
+// Deepest nesting of brackets outside strings, found before the text is parsed: the parser's own recursion
+// (destructors included) then has a bound.
+int NestingDepth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
+  if (NestingDepth(text) > kMaxJsonDepth) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(what), ": JSON nests deeper than ", kMaxJsonDepth));
+  }
+  Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": is not valid JSON"));
+  return json;
+}
+
+}  // namespace quantd

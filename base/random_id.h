@@ -1,0 +1,14 @@
+// Identifiers that can't be guessed, from the operating system's random source.
+#pragma once
+
+#include <string>
+
+namespace quantd {
+
+// 16 characters of [0-9a-z], about 82 bits.
+std::string RandomId();
+
+// RFC 4122 version 4, "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".
+std::string RandomUuid();
+
+}  // namespace quantd
