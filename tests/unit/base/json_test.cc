@@ -1,0 +1,34 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace quantd {
+namespace {
+
+TEST(ParseJson, KeepsTheOrderOfKeys) {
+  auto json = ParseJson(R"({"b": 1, "a": [true, null]})", "config.json");
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_EQ(json->dump(), R"({"b":1,"a":[true,null]})");
+}
+
+TEST(ParseJson, NamesTheFileOfBrokenText) {
+  absl::Status status = ParseJson("{", "config.json").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "config.json: is not valid JSON");
+}
+
+TEST(ParseJson, RefusesDeepNestingBeforeItParses) {
+  std::string deep(100000, '[');
+  EXPECT_EQ(ParseJson(deep, "x").status().message(), "x: JSON nests deeper than 64");
+  std::string allowed = std::string(64, '[') + std::string(64, ']');
+  EXPECT_TRUE(ParseJson(allowed, "x").ok());
+}
+
+TEST(ParseJson, DoesNotCountBracketsInsideStrings) {
+  EXPECT_TRUE(ParseJson("\"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"", "x").ok());
+}
+
+}  // namespace
+}  // namespace quantd
