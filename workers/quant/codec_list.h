@@ -1,4 +1,5 @@
-// Every codec of this engine, by name. An explicit list, not self-registration: linkers drop it, and a list is documentation.
+// Every codec of this engine, by name. An explicit list, not self-registration: linkers drop it, and a list
+// is documentation.
 #pragma once
 
 #include <span>

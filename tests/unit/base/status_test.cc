@@ -20,7 +20,8 @@ TEST(Status, CarriesSubjectResourceAndDelay) {
   EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(ResourceOf(missing)->type, "job");
   EXPECT_EQ(ResourceOf(missing)->name, "jobs/7");
-  EXPECT_EQ(RetryDelayOf(RetryAfter(absl::StatusCode::kUnavailable, "no worker", absl::Seconds(2))), absl::Seconds(2));
+  EXPECT_EQ(RetryDelayOf(RetryAfter(absl::StatusCode::kUnavailable, "no worker", absl::Seconds(2))),
+            absl::Seconds(2));
 }
 
 TEST(Annotate, KeepsCodeAndPayload) {

@@ -1,0 +1,26 @@
+"""Fixtures that the conformance tests share. The programs under test are those of QUANTD_BUILD (build/release)."""
+import os
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def build_dir():
+    return pathlib.Path(os.environ.get("QUANTD_BUILD", ROOT / "build" / "release"))
+
+
+@pytest.fixture(scope="session")
+def encode(build_dir):
+    """encode(codec, weights): the bytes of all planes, as our codec writes them for rows of weights.shape[-1] columns."""
+
+    def run(codec, weights):
+        command = [build_dir / "tests" / "codec_probe", codec, str(weights.shape[-1])]
+        return subprocess.run(command, input=np.ascontiguousarray(weights, np.float32).tobytes(), capture_output=True,
+                              check=True).stdout
+
+    return run

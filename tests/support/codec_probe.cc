@@ -1,0 +1,78 @@
+// Lets other programs call the codecs: `codec_probe CODEC COLUMNS` reads float rows from stdin and writes
+// their planes, one after the other, to stdout. `codec_probe --time CODEC` prints how many million weights
+// one core encodes in a second.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "workers/quant/codec_list.h"
+
+namespace quantd::quant {
+namespace {
+
+std::vector<std::vector<std::byte>> Encode(const Codec& codec, const std::vector<float>& weights,
+                                           int64_t columns) {
+  const int64_t rows = static_cast<int64_t>(weights.size()) / columns;
+  std::vector<std::vector<std::byte>> planes;
+  std::vector<std::byte*> pointers;
+  for (size_t p = 0; p < codec.planes().size(); ++p) {
+    planes.emplace_back(static_cast<size_t>(rows * codec.RowBytes(p, columns)));
+  }
+  for (auto& plane : planes) pointers.push_back(plane.data());
+  codec.Encode(weights.data(), rows, columns, pointers);
+  return planes;
+}
+
+std::vector<float> ReadStdin() {
+  std::vector<float> weights;
+  float buffer[4096];
+  while (size_t got = std::fread(buffer, sizeof(float), std::size(buffer), stdin)) {
+    weights.insert(weights.end(), buffer, buffer + got);
+  }
+  return weights;
+}
+
+int Time(const Codec& codec) {
+  constexpr int64_t kColumns = 4096, kRows = 64;
+  std::mt19937 random(1);
+  std::normal_distribution<float> gaussian(0.0f, 0.02f);
+  std::vector<float> weights(kColumns * kRows);
+  for (float& weight : weights) weight = gaussian(random);
+  int64_t encoded = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  std::chrono::duration<double> elapsed{};
+  do {
+    Encode(codec, weights, kColumns);
+    encoded += kColumns * kRows;
+    elapsed = std::chrono::steady_clock::now() - begin;
+  } while (elapsed.count() < 0.5);
+  std::printf("%s %.1f\n", std::string(codec.name()).c_str(),
+              static_cast<double>(encoded) / elapsed.count() / 1e6);
+  return 0;
+}
+
+int Run(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: codec_probe CODEC COLUMNS | codec_probe --time CODEC\n");
+    return 2;
+  }
+  const bool time = std::string(argv[1]) == "--time";
+  const Codec* codec = FindCodec(argv[time ? 2 : 1]);
+  if (codec == nullptr) {
+    std::fprintf(stderr, "codec_probe: no such codec\n");
+    return 2;
+  }
+  if (time) return Time(*codec);
+  const int64_t columns = std::atoll(argv[2]);
+  for (const auto& plane : Encode(*codec, ReadStdin(), columns))
+    std::fwrite(plane.data(), 1, plane.size(), stdout);
+  return 0;
+}
+
+}  // namespace
+}  // namespace quantd::quant
+
+int main(int argc, char** argv) { return quantd::quant::Run(argc, argv); }

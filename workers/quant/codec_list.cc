@@ -1,0 +1,33 @@
+#include "workers/quant/codec_list.h"
+
+#include <vector>
+
+#include "workers/quant/codecs/codecs.h"
+
+namespace quantd::quant {
+namespace {
+
+std::vector<const Codec*> MakeList() {
+  std::vector<const Codec*> list = {
+      &CodecF32(),  &CodecF16(),  &CodecBf16(), &CodecQ4_0(), &CodecQ4_1(), &CodecQ5_0(), &CodecQ5_1(),
+      &CodecQ8_0(), &CodecQ2_K(), &CodecQ3_K(), &CodecQ4_K(), &CodecQ5_K(), &CodecQ6_K(),
+  };
+  for (const auto& codec : MlxAffineCodecs()) list.push_back(codec.get());
+  return list;
+}
+
+}  // namespace
+
+std::span<const Codec* const> AllCodecs() {
+  static const auto& list = *new std::vector<const Codec*>(MakeList());
+  return list;
+}
+
+const Codec* FindCodec(std::string_view name) {
+  for (const Codec* codec : AllCodecs()) {
+    if (codec->name() == name) return codec;
+  }
+  return nullptr;
+}
+
+}  // namespace quantd::quant

@@ -1,0 +1,33 @@
+// The codecs that codec_list.cc lists. Each function returns an object that lives as long as the process.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "workers/quant/codec.h"
+
+namespace quantd::quant {
+
+// plain_floats.cc
+const Codec& CodecF32();
+const Codec& CodecF16();
+const Codec& CodecBf16();
+
+// small_blocks.cc
+const Codec& CodecQ4_0();
+const Codec& CodecQ4_1();
+const Codec& CodecQ5_0();
+const Codec& CodecQ5_1();
+const Codec& CodecQ8_0();
+
+// q2_k.cc … q6_k.cc
+const Codec& CodecQ2_K();
+const Codec& CodecQ3_K();
+const Codec& CodecQ4_K();
+const Codec& CodecQ5_K();
+const Codec& CodecQ6_K();
+
+// mlx_affine.cc: every width, group size and stored type.
+const std::vector<std::unique_ptr<const Codec>>& MlxAffineCodecs();
+
+}  // namespace quantd::quant
