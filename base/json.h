@@ -10,8 +10,8 @@
 
 namespace quantd {
 
-// Keeps the order of keys as they stand in the text.
-using Json = nlohmann::ordered_json;
+// Objects are sorted by key: a vocabulary of 200 000 tokens parses in linear time, which ordered_json's does not.
+using Json = nlohmann::json;
 
 inline constexpr int kMaxJsonDepth = 64;
 
