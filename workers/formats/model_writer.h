@@ -1,0 +1,36 @@
+// Writes a model file, append only: every size is known from the plan, so that headers come first and nothing
+// is patched later.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "workers/formats/artifact_sink.h"
+#include "workers/formats/output_plan.h"
+
+namespace quantd {
+
+struct FileSize {
+  std::string path;
+  int64_t bytes;
+};
+
+// Used by one thread. Tensors are appended in the plan's order, one after the other; the planes of a tensor
+// may be appended in turns (a tile of each). Each plane's bytes arrive in order.
+class ModelWriter {
+ public:
+  virtual ~ModelWriter() = default;
+
+  // The model files (not the sidecars) and their sizes, known before Begin.
+  virtual std::vector<FileSize> Files() const = 0;
+
+  virtual absl::Status Begin(ArtifactSink& sink) = 0;
+  virtual absl::Status Append(size_t tensor, size_t plane, std::span<const std::byte> bytes) = 0;
+  virtual absl::Status Finish() = 0;
+};
+
+}  // namespace quantd

@@ -1,0 +1,73 @@
+// What one target will write, decided before the first weight is read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "workers/quant/codec.h"
+
+namespace quantd {
+
+// A tensor of the artifact. Its rows come from one source tensor, or from `values` when it is computed.
+struct OutputTensor {
+  std::string name;  // as the format spells it, without plane suffixes
+  const quant::Codec* codec = nullptr;
+  std::vector<int64_t> shape;  // in weights, outermost first; the last dimension is a whole number of blocks
+  std::optional<size_t> source;  // index of the model's tensor
+  // Weights are rounded to this codec's type before they are encoded; null when they are not.
+  const quant::Codec* cast = nullptr;
+  // 0: rows in the source's order. Otherwise the rows of one attention head, to be rotated: see RotatedRow.
+  int64_t rows_per_head = 0;
+  std::vector<float> values;  // of a computed tensor
+
+  int64_t columns() const { return shape.empty() ? 1 : shape.back(); }
+  int64_t elements() const {
+    int64_t count = 1;
+    for (int64_t dimension : shape) count *= dimension;
+    return count;
+  }
+  int64_t PlaneBytes(size_t plane) const {
+    return elements() / codec->weights_per_block() * codec->planes()[plane].bytes_per_block;
+  }
+  int64_t bytes() const {
+    int64_t sum = 0;
+    for (size_t plane = 0; plane < codec->planes().size(); ++plane) sum += PlaneBytes(plane);
+    return sum;
+  }
+};
+
+// llama.cpp rotates neighbouring pairs of a query's or key's dimensions, Hugging Face the two halves: row
+// `row` of a head with `head_rows` rows in the source is this row of the head in a GGUF file.
+inline int64_t RotatedRow(int64_t row, int64_t head_rows) {
+  const int64_t half = head_rows / 2;
+  return row < half ? 2 * row : 2 * (row - half) + 1;
+}
+
+// A small file that is known before any weight is: configuration, tokenizer.
+struct SidecarFile {
+  std::string path;
+  std::string content;
+};
+
+struct OutputPlan {
+  // Computed tensors first, then in the order of the source.
+  std::vector<OutputTensor> tensors;
+  std::vector<SidecarFile> sidecars;
+  // What the caller may not expect, a sentence each.
+  std::vector<std::string> notes;
+
+  int64_t TensorBytes() const {
+    int64_t sum = 0;
+    for (const OutputTensor& tensor : tensors) sum += tensor.bytes();
+    return sum;
+  }
+  double BitsPerWeight() const {
+    int64_t weights = 0;
+    for (const OutputTensor& tensor : tensors) weights += tensor.elements();
+    return weights == 0 ? 0.0 : 8.0 * static_cast<double>(TensorBytes()) / static_cast<double>(weights);
+  }
+};
+
+}  // namespace quantd

@@ -1,0 +1,168 @@
+#include "workers/formats/safetensors_writer.h"
+
+#include <bit>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/json.h"
+#include "base/status.h"
+
+namespace quantd {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr int64_t kMostShardBytes = int64_t{5} << 30;
+
+// Tensors [begin, end) of the plan.
+struct Shard {
+  size_t begin;
+  size_t end;
+};
+
+std::vector<Shard> MakeShards(const OutputPlan& plan) {
+  std::vector<Shard> shards;
+  int64_t bytes = 0;
+  for (size_t t = 0; t < plan.tensors.size(); ++t) {
+    const int64_t tensor_bytes = plan.tensors[t].bytes();
+    if (shards.empty() || bytes + tensor_bytes > kMostShardBytes) {
+      shards.push_back({t, t});
+      bytes = 0;
+    }
+    shards.back().end = t + 1;
+    bytes += tensor_bytes;
+  }
+  return shards;
+}
+
+class SafetensorsWriter final : public ModelWriter {
+ public:
+  SafetensorsWriter(const OutputPlan& plan, std::vector<std::vector<SafetensorsEntry>> entries,
+                    std::string framework)
+      : plan_(plan),
+        entries_(std::move(entries)),
+        framework_(std::move(framework)),
+        shards_(MakeShards(plan)) {}
+
+  std::vector<FileSize> Files() const override {
+    std::vector<FileSize> files;
+    for (size_t s = 0; s < shards_.size(); ++s) {
+      int64_t bytes = static_cast<int64_t>(Header(shards_[s]).size());
+      for (size_t t = shards_[s].begin; t < shards_[s].end; ++t) bytes += plan_.tensors[t].bytes();
+      files.push_back({ShardPath(s), bytes});
+    }
+    if (shards_.size() > 1) files.push_back({kIndexPath, static_cast<int64_t>(Index().size())});
+    return files;
+  }
+
+  absl::Status Begin(ArtifactSink& sink) override {
+    sink_ = &sink;
+    return BeginShard(0);
+  }
+
+  absl::Status Append(size_t tensor, size_t plane, std::span<const std::byte> bytes) override {
+    if (tensor != tensor_) RETURN_IF_ERROR(EndTensor(tensor));
+    if (plane == 0) {
+      first_plane_bytes_ += static_cast<int64_t>(bytes.size());
+      return file_->Append(bytes);
+    }
+    if (waiting_.size() < plane) waiting_.resize(plane);
+    waiting_[plane - 1].insert(waiting_[plane - 1].end(), bytes.begin(), bytes.end());
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() override {
+    RETURN_IF_ERROR(EndTensor(plan_.tensors.size()));
+    if (shards_.size() == 1) return absl::OkStatus();
+    ASSIGN_OR_RETURN(std::unique_ptr<FileSink> index, sink_->Create(kIndexPath));
+    RETURN_IF_ERROR(index->Append(std::as_bytes(std::span(Index()))));
+    return index->Close();
+  }
+
+ private:
+  static constexpr char kIndexPath[] = "model.safetensors.index.json";
+
+  std::string ShardPath(size_t shard) const {
+    if (shards_.size() == 1) return "model.safetensors";
+    return absl::StrFormat("model-%05d-of-%05d.safetensors", shard + 1, shards_.size());
+  }
+
+  std::string Header(const Shard& shard) const {
+    Json header = {{"__metadata__", {{"format", framework_}}}};
+    int64_t offset = 0;
+    for (size_t t = shard.begin; t < shard.end; ++t) {
+      for (size_t plane = 0; plane < entries_[t].size(); ++plane) {
+        const SafetensorsEntry& entry = entries_[t][plane];
+        const int64_t end = offset + plan_.tensors[t].PlaneBytes(plane);
+        header[entry.name] = {
+            {"dtype", entry.dtype}, {"shape", entry.shape}, {"data_offsets", {offset, end}}};
+        offset = end;
+      }
+    }
+    std::string json = header.dump();
+    json.resize((json.size() + 7) / 8 * 8, ' ');
+    const uint64_t length = json.size();
+    return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + json;
+  }
+
+  std::string Index() const {
+    Json weight_map = Json::object();
+    for (size_t s = 0; s < shards_.size(); ++s) {
+      for (size_t t = shards_[s].begin; t < shards_[s].end; ++t) {
+        for (const SafetensorsEntry& entry : entries_[t]) weight_map[entry.name] = ShardPath(s);
+      }
+    }
+    const Json index = {{"metadata", {{"total_size", plan_.TensorBytes()}}}, {"weight_map", weight_map}};
+    return index.dump(4);
+  }
+
+  absl::Status BeginShard(size_t shard) {
+    shard_ = shard;
+    ASSIGN_OR_RETURN(file_, sink_->Create(ShardPath(shard)));
+    return file_->Append(std::as_bytes(std::span(Header(shards_[shard]))));
+  }
+
+  // Writes the planes that waited, and moves on to `next`, which must be the tensor after this one.
+  absl::Status EndTensor(size_t next) {
+    const OutputTensor& tensor = plan_.tensors[tensor_];
+    if (next != tensor_ + 1 || first_plane_bytes_ != tensor.PlaneBytes(0) ||
+        waiting_.size() + 1 != entries_[tensor_].size()) {
+      return absl::InternalError(
+          absl::StrCat("tensor ", tensor.name, " is not complete before tensor ", next));
+    }
+    for (size_t plane = 1; plane < entries_[tensor_].size(); ++plane) {
+      if (static_cast<int64_t>(waiting_[plane - 1].size()) != tensor.PlaneBytes(plane)) {
+        return absl::InternalError(
+            absl::StrCat("plane ", plane, " of tensor ", tensor.name, " is not complete"));
+      }
+      RETURN_IF_ERROR(file_->Append(waiting_[plane - 1]));
+    }
+    waiting_.clear();
+    first_plane_bytes_ = 0;
+    tensor_ = next;
+    if (next < shards_[shard_].end) return absl::OkStatus();
+    RETURN_IF_ERROR(file_->Close());
+    return shard_ + 1 < shards_.size() ? BeginShard(shard_ + 1) : absl::OkStatus();
+  }
+
+  const OutputPlan& plan_;
+  std::vector<std::vector<SafetensorsEntry>> entries_;
+  std::string framework_;
+  std::vector<Shard> shards_;
+  ArtifactSink* sink_ = nullptr;
+  std::unique_ptr<FileSink> file_;
+  size_t shard_ = 0;
+  size_t tensor_ = 0;
+  int64_t first_plane_bytes_ = 0;
+  std::vector<std::vector<std::byte>> waiting_;
+};
+
+}  // namespace
+
+std::unique_ptr<ModelWriter> MakeSafetensorsWriter(const OutputPlan& plan,
+                                                   std::vector<std::vector<SafetensorsEntry>> entries,
+                                                   std::string framework) {
+  return std::make_unique<SafetensorsWriter>(plan, std::move(entries), std::move(framework));
+}
+
+}  // namespace quantd
