@@ -1,0 +1,250 @@
+#include "storage/objects/filesystem_store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/random_id.h"
+#include "base/relative_path.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace quantd {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status WriteAll(int fd, std::span<const std::byte> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return ErrnoStatus(errno, absl::StrCat("cannot write ", path));
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncFile(int fd, const std::string& path) {
+  if (::fsync(fd) != 0) return ErrnoStatus(errno, absl::StrCat("cannot flush ", path));
+  return absl::OkStatus();
+}
+
+absl::Status SyncFolder(const fs::path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("cannot open ", folder.string()));
+  return SyncFile(fd.get(), folder.string());
+}
+
+// Makes missing folders and flushes each parent that got a new one.
+absl::Status MakeFolders(const fs::path& folder) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return absl::OkStatus();
+  RETURN_IF_ERROR(MakeFolders(folder.parent_path()));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoStatus(errno, absl::StrCat("cannot make the folder ", folder.string()));
+  }
+  return SyncFolder(folder.parent_path());
+}
+
+// The durable bytes of `fd` become the object `target`: flush, rename, flush the folder.
+absl::Status Publish(int fd, const fs::path& from, const fs::path& target) {
+  RETURN_IF_ERROR(SyncFile(fd, from.string()));
+  RETURN_IF_ERROR(MakeFolders(target.parent_path()));
+  if (::rename(from.c_str(), target.c_str()) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot rename to ", target.string()));
+  }
+  return SyncFolder(target.parent_path());
+}
+
+class FilesystemWriter final : public ObjectWriter {
+ public:
+  FilesystemWriter(UniqueFd fd, fs::path temporary, fs::path target)
+      : fd_(std::move(fd)), temporary_(std::move(temporary)), target_(std::move(target)) {}
+  ~FilesystemWriter() override {
+    if (!committed_) ::unlink(temporary_.c_str());
+  }
+
+  absl::Status Append(std::span<const std::byte> bytes) override {
+    return WriteAll(fd_.get(), bytes, temporary_.string());
+  }
+
+  absl::Status Commit() override {
+    RETURN_IF_ERROR(Publish(fd_.get(), temporary_, target_));
+    committed_ = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  UniqueFd fd_;
+  fs::path temporary_;
+  fs::path target_;
+  bool committed_ = false;
+};
+
+class FilesystemUpload final : public ResumableUpload {
+ public:
+  FilesystemUpload(UniqueFd fd, fs::path path, fs::path objects, uint64_t size)
+      : fd_(std::move(fd)),
+        path_(std::move(path)),
+        objects_(std::move(objects)),
+        size_(size),
+        durable_(size) {}
+
+  uint64_t durable_size() const override { return durable_; }
+
+  absl::Status Append(std::span<const std::byte> bytes) override {
+    RETURN_IF_ERROR(WriteAll(fd_.get(), bytes, path_.string()));
+    size_ += bytes.size();
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    RETURN_IF_ERROR(SyncFile(fd_.get(), path_.string()));
+    durable_ = size_;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> ReadBack() override {
+    return OpenLocalFile(path_.string());
+  }
+
+  absl::Status Commit(const std::string& key) override {
+    RETURN_IF_ERROR(CheckRelativePath(key));
+    return Publish(fd_.get(), path_, objects_ / key);
+  }
+
+  absl::Status Discard() override {
+    if (::unlink(path_.c_str()) != 0 && errno != ENOENT)
+      return ErrnoStatus(errno, absl::StrCat("cannot remove ", path_.string()));
+    return absl::OkStatus();
+  }
+
+ private:
+  UniqueFd fd_;
+  fs::path path_;
+  fs::path objects_;
+  uint64_t size_;
+  uint64_t durable_;
+};
+
+class FilesystemStore final : public ObjectStore {
+ public:
+  explicit FilesystemStore(fs::path folder)
+      : objects_(folder / "objects"), uploads_(folder / "uploads"), temporary_(folder / "temporary") {}
+
+  absl::Status Prepare() {
+    for (const fs::path& folder : {objects_, uploads_, temporary_})
+      RETURN_IF_ERROR(MakeFolders(fs::absolute(folder)));
+    RemoveLeftovers();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& key) override {
+    RETURN_IF_ERROR(CheckRelativePath(key));
+    return OpenLocalFile((objects_ / key).string());
+  }
+
+  absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(const std::string& key) override {
+    RETURN_IF_ERROR(CheckRelativePath(key));
+    // The process's number tells a later start which leftovers nobody writes any more.
+    fs::path path = temporary_ / absl::StrCat(::getpid(), "-", RandomId());
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("cannot create ", path.string()));
+    return std::make_unique<FilesystemWriter>(std::move(fd), std::move(path), objects_ / key);
+  }
+
+  absl::StatusOr<ObjectInfo> Stat(const std::string& key) override {
+    RETURN_IF_ERROR(CheckRelativePath(key));
+    struct stat info;
+    const std::string path = (objects_ / key).string();
+    if (::stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("object ", key));
+    if (!S_ISREG(info.st_mode)) return absl::NotFoundError(absl::StrCat("there is no object ", key));
+    return ObjectInfo{key, static_cast<uint64_t>(info.st_size)};
+  }
+
+  absl::StatusOr<std::vector<ObjectInfo>> List(const std::string& prefix) override {
+    if (!prefix.empty()) RETURN_IF_ERROR(CheckRelativePath(prefix));
+    std::vector<ObjectInfo> found;
+    const fs::path root = prefix.empty() ? objects_ : objects_ / prefix;
+    std::error_code error;
+    if (!fs::is_directory(root, error)) return found;
+    for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+      std::error_code entry_error;
+      if (!it->is_regular_file(entry_error)) continue;
+      const uint64_t size = it->file_size(entry_error);
+      if (!entry_error) found.push_back({fs::relative(it->path(), objects_).generic_string(), size});
+    }
+    if (error) return absl::InternalError(absl::StrCat("cannot list ", root.string(), ": ", error.message()));
+    std::sort(found.begin(), found.end(),
+              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    return found;
+  }
+
+  absl::Status Remove(const std::string& key) override {
+    RETURN_IF_ERROR(CheckRelativePath(key));
+    const fs::path path = objects_ / key;
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+      return ErrnoStatus(errno, absl::StrCat("cannot remove ", key));
+    // Folders have no meaning here: the empty ones go with their last object.
+    for (fs::path folder = path.parent_path(); folder != objects_ && ::rmdir(folder.c_str()) == 0;)
+      folder = folder.parent_path();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<ResumableUpload>> ResumeUpload(const std::string& id) override {
+    RETURN_IF_ERROR(CheckRelativePath(id));
+    if (id.find('/') != std::string::npos)
+      return absl::InvalidArgumentError(absl::StrCat("upload id \"", id, "\" has parts"));
+    const fs::path path = uploads_ / id;
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
+    RETURN_IF_ERROR(SyncFile(fd.get(), path.string()));
+    RETURN_IF_ERROR(SyncFolder(uploads_));
+    struct stat info;
+    if (::fstat(fd.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot stat ", path.string()));
+    return std::make_unique<FilesystemUpload>(std::move(fd), path, objects_,
+                                              static_cast<uint64_t>(info.st_size));
+  }
+
+  absl::StatusOr<std::optional<uint64_t>> FreeBytes() override {
+    struct statvfs info;
+    if (::statvfs(objects_.c_str(), &info) != 0) return ErrnoStatus(errno, "cannot ask for free space");
+    return uint64_t{info.f_bavail} * info.f_frsize;
+  }
+
+ private:
+  void RemoveLeftovers() {
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(temporary_, error)) {
+      const std::vector<std::string> parts =
+          absl::StrSplit(entry.path().filename().string(), absl::MaxSplits('-', 1));
+      int process = 0;
+      const bool alive =
+          absl::SimpleAtoi(parts[0], &process) && process > 0 && (::kill(process, 0) == 0 || errno == EPERM);
+      if (!alive) fs::remove(entry.path(), error);
+    }
+  }
+
+  fs::path objects_;
+  fs::path uploads_;
+  fs::path temporary_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ObjectStore>> OpenFilesystemStore(const std::string& folder) {
+  auto store = std::make_unique<FilesystemStore>(fs::path(folder));
+  RETURN_IF_ERROR(store->Prepare());
+  return store;
+}
+
+}  // namespace quantd

@@ -1,0 +1,14 @@
+// Makes the object store that a URL names.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "storage/objects/object_store.h"
+
+namespace quantd {
+
+// "file:DIR": the folder is made if it is missing. INVALID_ARGUMENT for any other scheme.
+absl::StatusOr<std::unique_ptr<ObjectStore>> OpenObjectStore(const std::string& url);
+
+}  // namespace quantd

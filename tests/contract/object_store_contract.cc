@@ -1,0 +1,137 @@
+#include "tests/contract/object_store_contract.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace quantd {
+namespace {
+
+std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+}  // namespace
+
+void ObjectStoreContract::SetUp() {
+  folder_ = testing::TempDir() + "/object_store_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
+  Reopen();
+}
+
+void ObjectStoreContract::TearDown() {
+  store_.reset();
+  std::filesystem::remove_all(folder_);
+}
+
+absl::Status ObjectStoreContract::Put(const std::string& key, const std::string& content) {
+  auto writer = store_->Create(key);
+  if (!writer.ok()) return writer.status();
+  if (absl::Status status = (*writer)->Append(Bytes(content)); !status.ok()) return status;
+  return (*writer)->Commit();
+}
+
+std::string ObjectStoreContract::Get(const std::string& key) {
+  auto file = store_->OpenForRead(key);
+  if (!file.ok()) return std::string(absl::StatusCodeToString(file.status().code()));
+  return *ReadAll(**file, 1 << 20);
+}
+
+TEST_P(ObjectStoreContract, AnObjectIsVisibleAfterItsCommitOnly) {
+  auto writer = store_->Create("a/b/c");
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append(Bytes("hello ")).ok());
+  EXPECT_EQ(Get("a/b/c"), "NOT_FOUND");
+  EXPECT_TRUE(store_->List("a")->empty());
+  ASSERT_TRUE((*writer)->Append(Bytes("world")).ok());
+  ASSERT_TRUE((*writer)->Commit().ok());
+  EXPECT_EQ(Get("a/b/c"), "hello world");
+  EXPECT_EQ(store_->Stat("a/b/c")->size, 11u);
+}
+
+TEST_P(ObjectStoreContract, AWriterThatIsDroppedLeavesNothing) {
+  ASSERT_TRUE((*store_->Create("a"))->Append(Bytes("x")).ok());
+  EXPECT_EQ(Get("a"), "NOT_FOUND");
+  EXPECT_EQ(store_->Stat("a").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_P(ObjectStoreContract, TheLastCommitWinsAndReadersKeepWhatTheyOpened) {
+  ASSERT_TRUE(Put("a", "old").ok());
+  auto open = store_->OpenForRead("a");
+  ASSERT_TRUE(Put("a", "newer").ok());
+  EXPECT_EQ(*ReadAll(**open, 100), "old");
+  EXPECT_EQ(Get("a"), "newer");
+}
+
+TEST_P(ObjectStoreContract, ListsBelowAPrefixInOrder) {
+  for (const char* key : {"p/2", "p/1", "p/sub/3", "pq/4"}) ASSERT_TRUE(Put(key, "x").ok());
+  std::vector<std::string> keys;
+  const auto below = store_->List("p");
+  for (const ObjectInfo& object : *below) keys.push_back(object.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"p/1", "p/2", "p/sub/3"}));
+  EXPECT_EQ(store_->List("")->size(), 4u);
+  EXPECT_TRUE(store_->List("none")->empty());
+}
+
+TEST_P(ObjectStoreContract, RemovesAndToleratesWhatIsGone) {
+  ASSERT_TRUE(Put("a/b", "x").ok());
+  EXPECT_TRUE(store_->Remove("a/b").ok());
+  EXPECT_TRUE(store_->Remove("a/b").ok());
+  EXPECT_EQ(Get("a/b"), "NOT_FOUND");
+}
+
+TEST_P(ObjectStoreContract, RefusesKeysThatClimb) {
+  for (const char* key : {"", "/a", "../a", "a/../../b"}) {
+    EXPECT_EQ(store_->Create(key).status().code(), absl::StatusCode::kInvalidArgument) << key;
+    EXPECT_EQ(store_->OpenForRead(key).status().code(), absl::StatusCode::kInvalidArgument) << key;
+    EXPECT_EQ(store_->Remove(key).code(), absl::StatusCode::kInvalidArgument) << key;
+  }
+  EXPECT_EQ(store_->ResumeUpload("a/b").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(ObjectStoreContract, AnUploadGoesOnAfterAReopen) {
+  auto upload = store_->ResumeUpload("id");
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  EXPECT_EQ((*upload)->durable_size(), 0u);
+  ASSERT_TRUE((*upload)->Append(Bytes("hello ")).ok());
+  EXPECT_EQ((*upload)->durable_size(), 0u);
+  ASSERT_TRUE((*upload)->Sync().ok());
+  EXPECT_EQ((*upload)->durable_size(), 6u);
+  upload->reset();
+  Reopen();
+  upload = store_->ResumeUpload("id");
+  EXPECT_EQ((*upload)->durable_size(), 6u);
+  ASSERT_TRUE((*upload)->Append(Bytes("world")).ok());
+  EXPECT_EQ(*ReadAll(**(*upload)->ReadBack(), 100), "hello world");
+  ASSERT_TRUE((*upload)->Commit("blobs/x").ok());
+  EXPECT_EQ(Get("blobs/x"), "hello world");
+  EXPECT_EQ((*store_->ResumeUpload("id"))->durable_size(), 0u);
+}
+
+TEST_P(ObjectStoreContract, ADiscardedUploadBeginsAgain) {
+  auto upload = store_->ResumeUpload("id");
+  ASSERT_TRUE((*upload)->Append(Bytes("x")).ok());
+  ASSERT_TRUE((*upload)->Discard().ok());
+  EXPECT_EQ((*store_->ResumeUpload("id"))->durable_size(), 0u);
+}
+
+TEST_P(ObjectStoreContract, AProcessKilledWhileItWritesLeavesNothingVisible) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto writer = store_->Create("half");
+    if (writer.ok() && (*writer)->Append(Bytes("half-written")).ok()) ::raise(SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  Reopen();
+  EXPECT_EQ(Get("half"), "NOT_FOUND");
+  EXPECT_TRUE(store_->List("")->empty());
+}
+
+TEST_P(ObjectStoreContract, TellsHowMuchFits) { EXPECT_GT(store_->FreeBytes()->value_or(1), 0u); }
+
+}  // namespace quantd

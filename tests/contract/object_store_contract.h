@@ -1,0 +1,37 @@
+// What every object store does. An adapter's test derives from ObjectStoreContract with a parameter that
+// opens it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "storage/objects/object_store.h"
+
+namespace quantd {
+
+struct StoreUnderTest {
+  const char* name;
+  // Opens the store at an empty or existing place below `folder`.
+  std::function<std::unique_ptr<ObjectStore>(const std::string& folder)> open;
+};
+
+class ObjectStoreContract : public testing::TestWithParam<StoreUnderTest> {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // As a new process would see it.
+  void Reopen() { store_ = GetParam().open(folder_); }
+
+  absl::Status Put(const std::string& key, const std::string& content);
+  // The content, or the error's name.
+  std::string Get(const std::string& key);
+
+  std::string folder_;
+  std::unique_ptr<ObjectStore> store_;
+};
+
+}  // namespace quantd

@@ -1,0 +1,46 @@
+#include "workers/models/targets/huggingface_folder.h"
+
+#include "base/status.h"
+#include "workers/quant/codec_list.h"
+
+namespace quantd {
+
+absl::StatusOr<std::vector<SidecarFile>> CopySidecars(const Model& model) {
+  constexpr const char* kNames[] = {
+      "tokenizer.json",    "tokenizer.model",     "tokenizer_config.json", "special_tokens_map.json",
+      "added_tokens.json", "chat_template.jinja", "chat_template.json",    "generation_config.json",
+      "vocab.json",        "merges.txt"};
+  std::vector<SidecarFile> sidecars;
+  for (const char* name : kNames) {
+    if (model.files->Find(name) == nullptr) continue;
+    ASSIGN_OR_RETURN(std::string content, model.files->ReadText(name));
+    sidecars.push_back({name, std::move(content)});
+  }
+  return sidecars;
+}
+
+const quant::Codec* PlainCodec(const std::string& scheme) {
+  if (scheme == "fp16") return quant::FindCodec("F16");
+  if (scheme == "bf16") return quant::FindCodec("BF16");
+  if (scheme == "fp32") return quant::FindCodec("F32");
+  return nullptr;
+}
+
+std::string TorchType(const quant::Codec& codec) {
+  if (codec.name() == "F16") return "float16";
+  return codec.name() == "BF16" ? "bfloat16" : "float32";
+}
+
+void AddPlainTensor(const Model& model, size_t index, const quant::Codec& codec, OutputPlan& plan,
+                    std::vector<std::vector<SafetensorsEntry>>& entries) {
+  const ModelTensor& tensor = model.tensors[index];
+  OutputTensor output;
+  output.name = TensorName(tensor.rule->huggingface, tensor.layer);
+  output.codec = &codec;
+  output.shape = tensor.source.shape;
+  output.source = index;
+  entries.push_back({{output.name, std::string(codec.name()), output.shape}});
+  plan.tensors.push_back(std::move(output));
+}
+
+}  // namespace quantd

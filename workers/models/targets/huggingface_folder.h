@@ -1,0 +1,28 @@
+// What MLX's and Hugging Face's folders have in common: tensors under their Hugging Face names beside the
+// checkpoint's own configuration and tokenizer files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "workers/formats/output_plan.h"
+#include "workers/formats/safetensors_writer.h"
+#include "workers/models/model.h"
+
+namespace quantd {
+
+// The checkpoint's tokenizer, chat template and generation files, byte for byte.
+absl::StatusOr<std::vector<SidecarFile>> CopySidecars(const Model& model);
+
+// "F16" for fp16, "BF16" for bf16, "F32" for fp32; null for other schemes.
+const quant::Codec* PlainCodec(const std::string& scheme);
+
+// The name that torch and MLX give a plain codec's type: "float16", "bfloat16", "float32".
+std::string TorchType(const quant::Codec& codec);
+
+// Adds a tensor of plain floats and the description of its one plane.
+void AddPlainTensor(const Model& model, size_t index, const quant::Codec& codec, OutputPlan& plan,
+                    std::vector<std::vector<SafetensorsEntry>>& entries);
+
+}  // namespace quantd

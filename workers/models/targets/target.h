@@ -1,0 +1,58 @@
+// From a target's text to what will be written. A target is FORMAT:SCHEME with options; each format plans its
+// own.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "workers/formats/model_writer.h"
+#include "workers/formats/output_plan.h"
+#include "workers/models/model.h"
+
+namespace quantd {
+
+struct TargetSpec {
+  std::string format;
+  std::string scheme;
+  std::vector<std::pair<std::string, std::string>> options;
+};
+
+// A plan and the writer that follows it.
+struct PlannedTarget {
+  OutputPlan plan;
+  std::unique_ptr<ModelWriter> writer;  // refers to `plan`
+};
+
+struct SchemeInfo {
+  std::string name;
+  double bits_per_weight;  // without fallbacks and tensors that stay as they are
+  std::string description;
+};
+
+struct OptionInfo {
+  std::string name;
+  std::string description;
+  bool repeated = false;
+  std::vector<std::string> values;  // empty: too many to list
+};
+
+struct FormatInfo {
+  std::string name;
+  std::string runtime;
+  std::vector<SchemeInfo> schemes;
+  std::vector<OptionInfo> options;
+};
+
+// Everything that PlanTarget takes.
+std::span<const FormatInfo> Formats();
+
+// Plans one target. Errors carry the field that is wrong ("format", "scheme", "options[NAME]");
+// INVALID_ARGUMENT for what the target says, FAILED_PRECONDITION for what the model can't do. `model`
+// outlives the result.
+absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, const TargetSpec& spec);
+
+}  // namespace quantd
