@@ -75,7 +75,8 @@ class SafetensorsWriter final : public ModelWriter {
     RETURN_IF_ERROR(EndTensor(plan_.tensors.size()));
     if (shards_.size() == 1) return absl::OkStatus();
     ASSIGN_OR_RETURN(std::unique_ptr<FileSink> index, sink_->Create(kIndexPath));
-    RETURN_IF_ERROR(index->Append(std::as_bytes(std::span(Index()))));
+    const std::string json = Index();
+    RETURN_IF_ERROR(index->Append(std::as_bytes(std::span(json))));
     return index->Close();
   }
 
@@ -119,7 +120,8 @@ class SafetensorsWriter final : public ModelWriter {
   absl::Status BeginShard(size_t shard) {
     shard_ = shard;
     ASSIGN_OR_RETURN(file_, sink_->Create(ShardPath(shard)));
-    return file_->Append(std::as_bytes(std::span(Header(shards_[shard]))));
+    const std::string header = Header(shards_[shard]);
+    return file_->Append(std::as_bytes(std::span(header)));
   }
 
   // Writes the planes that waited, and moves on to `next`, which must be the tensor after this one.

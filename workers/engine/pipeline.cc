@@ -1,0 +1,295 @@
+#include "workers/engine/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "workers/quant/finite.h"
+
+namespace quantd {
+namespace {
+
+// Where one source tensor goes.
+struct Route {
+  size_t target;
+  size_t tensor;  // of the target's plan
+};
+
+struct RawTile {
+  int64_t sequence = 0;
+  size_t source = 0;
+  int64_t first_row = 0;
+  int64_t rows = 0;
+  bool last_of_tensor = false;
+  std::vector<std::byte> bytes;
+};
+
+struct FinishedTile {
+  size_t source = 0;
+  bool last_of_tensor = false;
+  int64_t source_bytes = 0;
+  std::vector<EncodedTile> encoded;  // one for each route of the source
+  std::vector<double> seconds;
+};
+
+double SecondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Tiles between the threads. The first error ends everything.
+class TileFlow {
+ public:
+  explicit TileFlow(int64_t most) : most_(most) {}
+
+  // Waits for room. False when the run has ended.
+  bool Push(RawTile tile) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ || in_flight_ < most_; });
+    if (ended_) return false;
+    ++in_flight_;
+    raw_.push_back(std::move(tile));
+    changed_.notify_all();
+    return true;
+  }
+
+  // Nothing when there will be no more.
+  std::optional<RawTile> TakeRaw() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ || !raw_.empty() || all_pushed_; });
+    if (ended_ || raw_.empty()) return std::nullopt;
+    RawTile tile = std::move(raw_.front());
+    raw_.pop_front();
+    return tile;
+  }
+
+  void PutFinished(int64_t sequence, FinishedTile tile) {
+    std::lock_guard lock(mutex_);
+    finished_[sequence] = std::move(tile);
+    changed_.notify_all();
+  }
+
+  // In order of sequence. Nothing when all are taken or the run has ended.
+  std::optional<FinishedTile> TakeFinished() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock,
+                  [&] { return ended_ || finished_.count(next_) > 0 || (all_pushed_ && next_ == total_); });
+    if (ended_ || finished_.count(next_) == 0) return std::nullopt;
+    FinishedTile tile = std::move(finished_.extract(next_++).mapped());
+    return tile;
+  }
+
+  // The writer is done with a tile: its memory is free.
+  void Release() {
+    std::lock_guard lock(mutex_);
+    --in_flight_;
+    changed_.notify_all();
+  }
+
+  void AllPushed(int64_t total) {
+    std::lock_guard lock(mutex_);
+    all_pushed_ = true;
+    total_ = total;
+    changed_.notify_all();
+  }
+
+  void Fail(absl::Status status) {
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    ended_ = true;
+    status_ = std::move(status);
+    changed_.notify_all();
+  }
+
+  absl::Status status() {
+    std::lock_guard lock(mutex_);
+    return status_;
+  }
+
+ private:
+  const int64_t most_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<RawTile> raw_;
+  std::map<int64_t, FinishedTile> finished_;
+  int64_t in_flight_ = 0;
+  int64_t next_ = 0;
+  int64_t total_ = 0;
+  bool all_pushed_ = false;
+  bool ended_ = false;
+  absl::Status status_;
+};
+
+// Rows that a tile's row count is a multiple of: whole heads where an output rotates them.
+int64_t RowUnit(const std::vector<Route>& routes, std::span<const TargetRun> targets) {
+  int64_t unit = 1;
+  for (const Route& route : routes) {
+    const int64_t head = targets[route.target].planned->plan.tensors[route.tensor].rows_per_head;
+    if (head > 0) unit = std::lcm(unit, head);
+  }
+  return unit;
+}
+
+int64_t TileRows(int64_t columns, int64_t unit) {
+  return std::max<int64_t>(1, kTileWeights / std::max<int64_t>(1, columns) / unit) * unit;
+}
+
+class Pipeline {
+ public:
+  Pipeline(const Model& model, std::span<TargetRun> targets, const PipelineOptions& options)
+      : model_(model),
+        targets_(targets),
+        options_(options),
+        routes_(model.tensors.size()),
+        flow_(2 * options.threads + 2) {
+    for (size_t t = 0; t < targets.size(); ++t) {
+      const std::vector<OutputTensor>& tensors = targets[t].planned->plan.tensors;
+      targets[t].errors.resize(tensors.size());
+      for (size_t i = 0; i < tensors.size(); ++i) {
+        if (tensors[i].source.has_value()) routes_[*tensors[i].source].push_back({t, i});
+      }
+    }
+    progress_.tensors_total = static_cast<int64_t>(model.tensors.size());
+    for (const ModelTensor& tensor : model.tensors)
+      progress_.bytes_total += static_cast<int64_t>(tensor.source.bytes);
+  }
+
+  absl::Status Run() {
+    RETURN_IF_ERROR(BeginTargets());
+    {
+      std::vector<std::jthread> threads;
+      threads.emplace_back([this] { ReadTiles(); });
+      for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { EncodeTiles(); });
+      WriteTiles();
+    }
+    RETURN_IF_ERROR(flow_.status());
+    for (TargetRun& target : targets_) RETURN_IF_ERROR(target.planned->writer->Finish());
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status BeginTargets() {
+    for (TargetRun& target : targets_) {
+      RETURN_IF_ERROR(target.planned->writer->Begin(*target.sink));
+      const std::vector<OutputTensor>& tensors = target.planned->plan.tensors;
+      for (size_t i = 0; i < tensors.size() && !tensors[i].source.has_value(); ++i) {
+        const EncodedTile tile = EncodeTile(tensors[i], tensors[i].values, 1);
+        RETURN_IF_ERROR(AppendPlanes(target, i, tile));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status AppendPlanes(TargetRun& target, size_t tensor, const EncodedTile& tile) {
+    for (size_t plane = 0; plane < tile.planes.size(); ++plane) {
+      RETURN_IF_ERROR(target.planned->writer->Append(tensor, plane, tile.planes[plane]));
+    }
+    return absl::OkStatus();
+  }
+
+  void ReadTiles() {
+    int64_t sequence = 0;
+    for (size_t source = 0; source < model_.tensors.size(); ++source) {
+      const SourceTensor& tensor = model_.tensors[source].source;
+      const int64_t step = TileRows(tensor.columns(), RowUnit(routes_[source], targets_));
+      const int64_t row_bytes = tensor.codec->RowBytes(0, tensor.columns());
+      for (int64_t row = 0; row < tensor.rows(); row += step) {
+        RawTile tile;
+        tile.sequence = sequence++;
+        tile.source = source;
+        tile.first_row = row;
+        tile.rows = std::min(step, tensor.rows() - row);
+        tile.last_of_tensor = row + tile.rows == tensor.rows();
+        tile.bytes.resize(static_cast<size_t>(tile.rows * row_bytes));
+        const uint64_t offset = tensor.offset + static_cast<uint64_t>(row * row_bytes);
+        if (absl::Status status = tensor.file->ReadAt(offset, tile.bytes); !status.ok()) {
+          return flow_.Fail(Annotate(status, absl::StrCat(tensor.path, ": tensor ", tensor.name)));
+        }
+        if (!flow_.Push(std::move(tile))) return;
+      }
+    }
+    flow_.AllPushed(sequence);
+  }
+
+  void EncodeTiles() {
+    std::vector<float> weights;
+    while (std::optional<RawTile> raw = flow_.TakeRaw()) {
+      const SourceTensor& tensor = model_.tensors[raw->source].source;
+      weights.resize(static_cast<size_t>(raw->rows * tensor.columns()));
+      const std::byte* plane = raw->bytes.data();
+      tensor.codec->Decode({&plane, 1}, raw->rows, tensor.columns(), weights.data());
+      if (std::optional<size_t> bad = quant::FirstNonFinite(weights)) {
+        const int64_t index = raw->first_row * tensor.columns() + static_cast<int64_t>(*bad);
+        return flow_.Fail(absl::InvalidArgumentError(absl::StrCat(
+            tensor.path, ": tensor ", tensor.name, " has a weight that is not finite at index ", index)));
+      }
+      FinishedTile finished;
+      finished.source = raw->source;
+      finished.last_of_tensor = raw->last_of_tensor;
+      finished.source_bytes = static_cast<int64_t>(raw->bytes.size());
+      for (const Route& route : routes_[raw->source]) {
+        const auto begin = std::chrono::steady_clock::now();
+        finished.encoded.push_back(
+            EncodeTile(targets_[route.target].planned->plan.tensors[route.tensor], weights, raw->rows));
+        finished.seconds.push_back(SecondsSince(begin));
+      }
+      flow_.PutFinished(raw->sequence, std::move(finished));
+    }
+  }
+
+  void WriteTiles() {
+    while (std::optional<FinishedTile> tile = flow_.TakeFinished()) {
+      const std::vector<Route>& routes = routes_[tile->source];
+      for (size_t r = 0; r < routes.size(); ++r) {
+        TargetRun& target = targets_[routes[r].target];
+        const auto begin = std::chrono::steady_clock::now();
+        if (absl::Status status = AppendPlanes(target, routes[r].tensor, tile->encoded[r]); !status.ok()) {
+          return flow_.Fail(std::move(status));
+        }
+        target.errors[routes[r].tensor].Add(tile->encoded[r].error);
+        target.seconds += tile->seconds[r] + SecondsSince(begin);
+      }
+      progress_.bytes_done += tile->source_bytes;
+      progress_.tensors_done += tile->last_of_tensor ? 1 : 0;
+      flow_.Release();
+      if (options_.on_progress && !options_.on_progress(progress_))
+        return flow_.Fail(absl::CancelledError("cancelled"));
+    }
+  }
+
+  const Model& model_;
+  std::span<TargetRun> targets_;
+  const PipelineOptions& options_;
+  std::vector<std::vector<Route>> routes_;
+  TileFlow flow_;
+  PipelineProgress progress_;
+};
+
+}  // namespace
+
+absl::Status RunPipeline(const Model& model, std::span<TargetRun> targets, const PipelineOptions& options) {
+  return Pipeline(model, targets, options).Run();
+}
+
+int64_t PipelineMemory(const Model& model, std::span<const std::unique_ptr<PlannedTarget>> targets,
+                       int threads) {
+  int64_t widest = 0;
+  for (const ModelTensor& tensor : model.tensors) {
+    widest =
+        std::max(widest, std::min(tensor.source.elements(), std::max(kTileWeights, tensor.source.columns())));
+  }
+  // A tile holds its source bytes and every target's planes; an encoder also floats, rotated, rounded and
+  // decoded.
+  const int64_t tiles = 2 * threads + 2;
+  constexpr int64_t kFloat = 4;
+  return widest * kFloat * (tiles * (1 + static_cast<int64_t>(targets.size())) + 4 * threads);
+}
+
+}  // namespace quantd

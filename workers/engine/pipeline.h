@@ -1,0 +1,52 @@
+// Reads every source tensor once and writes all targets from it.
+//
+// A reader cuts tensors into tiles (whole rows, at most kTileWeights weights unless one row is longer),
+// encoders turn tiles into bytes for every target, a writer appends them in order. The three overlap; at most
+// 2 * threads + 2 tiles exist at a time, whatever the model's size.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "workers/engine/tile_encoder.h"
+#include "workers/formats/artifact_sink.h"
+#include "workers/models/model.h"
+#include "workers/models/targets/target.h"
+
+namespace quantd {
+
+inline constexpr int64_t kTileWeights = int64_t{1} << 19;
+
+// A target while it is written.
+struct TargetRun {
+  const PlannedTarget* planned = nullptr;
+  ArtifactSink* sink = nullptr;
+  std::vector<EncodingError> errors;  // out: one for each tensor of the plan
+  double seconds = 0.0;               // out: of encoding and writing, over all threads
+};
+
+struct PipelineProgress {
+  int64_t tensors_done = 0;
+  int64_t tensors_total = 0;
+  int64_t bytes_done = 0;
+  int64_t bytes_total = 0;
+};
+
+struct PipelineOptions {
+  int threads = 1;  // encoders
+  // Called by the writer after each tile. Returning false cancels.
+  std::function<bool(const PipelineProgress&)> on_progress;
+};
+
+// INVALID_ARGUMENT names tensor and index of a weight that is not finite; CANCELLED when on_progress said so;
+// other errors are the store's. All writers were begun and finished when it is OK.
+absl::Status RunPipeline(const Model& model, std::span<TargetRun> targets, const PipelineOptions& options);
+
+// Most bytes that tiles of this model take at a time.
+int64_t PipelineMemory(const Model& model, std::span<const std::unique_ptr<PlannedTarget>> targets,
+                       int threads);
+
+}  // namespace quantd
