@@ -10,7 +10,8 @@
 
 namespace quantd {
 
-// Objects are sorted by key: a vocabulary of 200 000 tokens parses in linear time, which ordered_json's does not.
+// Objects are sorted by key: a vocabulary of 200 000 tokens parses in linear time, which ordered_json's does
+// not.
 using Json = nlohmann::json;
 
 inline constexpr int kMaxJsonDepth = 64;

@@ -1,0 +1,117 @@
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/random_id.h"
+#include "base/status.h"
+#include "storage/catalogue/catalogue.h"
+#include "storage/catalogue/database.h"
+#include "storage/catalogue/page_token.h"
+
+namespace quantd {
+
+absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& display_name,
+                                                   const std::vector<ModelFileRecord>& files,
+                                                   const std::string& request_id) {
+  return Transact([&]() -> absl::StatusOr<ModelRecord> {
+    if (!request_id.empty()) {
+      Statement find = database_->Prepare("SELECT id FROM models WHERE request_id=?");
+      find.BindAll(request_id);
+      ASSIGN_OR_RETURN(bool found, find.Step());
+      if (found) return ReadModel(find.Text(0));
+    }
+    const std::string id = RandomId();
+    RETURN_IF_ERROR(database_
+                        ->Prepare("INSERT INTO models(id, display_name, state, create_time, request_id)"
+                                  " VALUES (?,?,?,?,nullif(?,''))")
+                        .BindAll(id, display_name, static_cast<int64_t>(ModelState::kUploading),
+                                 absl::ToUnixMicros(clock_.Now()), request_id)
+                        .Run());
+    for (size_t i = 0; i < files.size(); ++i) {
+      RETURN_IF_ERROR(
+          database_->Prepare("INSERT INTO model_files VALUES (?,?,?,?,?)")
+              .BindAll(id, static_cast<int64_t>(i), files[i].path, files[i].blob.sha256, files[i].blob.size)
+              .Run());
+    }
+    RETURN_IF_ERROR(InspectIfComplete(id));
+    return ReadModel(id);
+  });
+}
+
+absl::Status Catalogue::InspectIfComplete(const std::string& model_id) {
+  Statement missing = database_->Prepare(
+      "SELECT count(*) FROM model_files f WHERE model_id=? AND NOT EXISTS"
+      " (SELECT 1 FROM blobs b WHERE b.sha256=f.sha256 AND b.size=f.size)");
+  missing.BindAll(model_id);
+  RETURN_IF_ERROR(missing.Step().status());
+  if (missing.Integer(0) > 0) return absl::OkStatus();
+  RETURN_IF_ERROR(database_->Prepare("UPDATE models SET state=? WHERE id=?")
+                      .BindAll(static_cast<int64_t>(ModelState::kInspecting), model_id)
+                      .Run());
+  return QueueTask({RandomId(), TaskKind::kInspect, model_id, "", ""});
+}
+
+absl::StatusOr<ModelRecord> Catalogue::ReadModel(const std::string& id) {
+  Statement find = database_->Prepare(
+      "SELECT display_name, state, create_time, error_code, error, summary FROM models WHERE id=?");
+  find.BindAll(id);
+  ASSIGN_OR_RETURN(bool found, find.Step());
+  if (!found) return ResourceNotFound("model", absl::StrCat("models/", id));
+  ModelRecord model;
+  model.id = id;
+  model.display_name = find.Text(0);
+  model.state = static_cast<ModelState>(find.Integer(1));
+  model.create_time = absl::FromUnixMicros(find.Integer(2));
+  model.error_code = static_cast<int>(find.Integer(3));
+  model.error = find.Text(4);
+  model.summary_blob = find.Text(5);
+  Statement files =
+      database_->Prepare("SELECT path, sha256, size FROM model_files WHERE model_id=? ORDER BY position");
+  files.BindAll(id);
+  for (;;) {
+    ASSIGN_OR_RETURN(bool row, files.Step());
+    if (!row) return model;
+    model.files.push_back({files.Text(0), {files.Text(1), files.Integer(2)}});
+  }
+}
+
+absl::StatusOr<ModelRecord> Catalogue::GetModel(const std::string& id) {
+  return Transact([&] { return ReadModel(id); });
+}
+
+absl::StatusOr<Page<ModelRecord>> Catalogue::ListModels(int page_size, const std::string& page_token) {
+  return Transact([&]() -> absl::StatusOr<Page<ModelRecord>> {
+    ASSIGN_OR_RETURN(int64_t before, ParsePageToken(page_token));
+    Statement list =
+        database_->Prepare("SELECT id, sequence FROM models WHERE sequence<? ORDER BY sequence DESC LIMIT ?");
+    list.BindAll(before, static_cast<int64_t>(page_size) + 1);
+    Page<ModelRecord> page;
+    int64_t last = 0;
+    for (;;) {
+      ASSIGN_OR_RETURN(bool row, list.Step());
+      if (!row) return page;
+      if (page.records.size() == static_cast<size_t>(page_size)) {
+        page.next_token = absl::StrCat(last);
+        return page;
+      }
+      last = list.Integer(1);
+      ASSIGN_OR_RETURN(ModelRecord model, ReadModel(list.Text(0)));
+      page.records.push_back(std::move(model));
+    }
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> Catalogue::DeleteModel(const std::string& id) {
+  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
+    RETURN_IF_ERROR(ReadModel(id).status());
+    Statement jobs = database_->Prepare("SELECT id FROM jobs WHERE model_id=? LIMIT 1");
+    jobs.BindAll(id);
+    ASSIGN_OR_RETURN(bool used, jobs.Step());
+    if (used) {
+      return PreconditionFailed(absl::StrCat("models/", id),
+                                absl::StrCat("is used by jobs/", jobs.Text(0), ": delete that job first"));
+    }
+    RETURN_IF_ERROR(database_->Prepare("DELETE FROM models WHERE id=?").BindAll(id).Run());
+    return CollectBlobs();
+  });
+}
+
+}  // namespace quantd

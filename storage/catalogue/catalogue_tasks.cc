@@ -1,0 +1,249 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/random_id.h"
+#include "base/status.h"
+#include "storage/catalogue/catalogue.h"
+#include "storage/catalogue/database.h"
+
+namespace quantd {
+namespace {
+
+TaskRecord ReadTask(const Statement& row) {
+  return {row.Text(0), static_cast<TaskKind>(row.Integer(1)), row.Text(2), row.Text(3), row.Text(4)};
+}
+constexpr char kTaskColumns[] = "id, kind, model_id, job_id, targets";
+
+// Errors that another try would meet again.
+bool IsFinal(const absl::Status& error) {
+  return absl::IsInvalidArgument(error) || absl::IsFailedPrecondition(error) ||
+         absl::IsResourceExhausted(error) || absl::IsCancelled(error);
+}
+
+}  // namespace
+
+absl::Status Catalogue::QueueTask(const TaskRecord& task) {
+  pending_.task_queued = true;
+  return database_
+      ->Prepare("INSERT INTO tasks(id, kind, model_id, job_id, targets) VALUES (?,?,?,nullif(?,''),?)")
+      .BindAll(task.id, static_cast<int64_t>(task.kind), task.model_id, task.job_id, task.targets_blob)
+      .Run();
+}
+
+absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& model_id,
+                                                 const std::string& targets_blob) {
+  return Transact([&]() -> absl::StatusOr<std::string> {
+    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(model_id));
+    if (model.state != ModelState::kReady)
+      return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
+    const std::string id = RandomId();
+    RETURN_IF_ERROR(QueueTask({id, TaskKind::kPlan, model_id, "", targets_blob}));
+    return id;
+  });
+}
+
+absl::StatusOr<std::string> Catalogue::TakePlan(const std::string& task_id) {
+  absl::Status error;
+  absl::StatusOr<std::string> result = Transact([&]() -> absl::StatusOr<std::string> {
+    Statement find = database_->Prepare("SELECT finished, result, error_code, error FROM tasks WHERE id=?");
+    find.BindAll(task_id);
+    ASSIGN_OR_RETURN(bool found, find.Step());
+    if (!found) return ResourceNotFound("plan", task_id);
+    if (find.Integer(0) == 0) return absl::UnavailableError("the plan is not finished");
+    if (find.Integer(2) != 0)
+      error = absl::Status(static_cast<absl::StatusCode>(find.Integer(2)), find.Text(3));
+    const std::string plan = find.Text(1);
+    RETURN_IF_ERROR(RemoveTask(task_id));
+    return plan;
+  });
+  RETURN_IF_ERROR(result.status());
+  RETURN_IF_ERROR(error);
+  return result;
+}
+
+absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vector<TaskKind>& kinds,
+                                                                const std::string& worker_id) {
+  return Transact([&]() -> absl::StatusOr<std::optional<LeaseRecord>> {
+    const std::string wanted = absl::StrJoin(
+        kinds, ",", [](std::string* out, TaskKind kind) { absl::StrAppend(out, static_cast<int>(kind)); });
+    Statement find = database_->Prepare(
+        absl::StrCat("SELECT ", kTaskColumns, ", attempt FROM tasks WHERE token IS NULL AND finished=0",
+                     " AND kind IN (", wanted, ") ORDER BY sequence LIMIT 1"));
+    ASSIGN_OR_RETURN(bool found, find.Step());
+    if (!found) return std::optional<LeaseRecord>();
+    LeaseRecord lease{ReadTask(find), 0, static_cast<int>(find.Integer(5)) + 1};
+    RETURN_IF_ERROR(database_->Execute("UPDATE fencing SET token=token+1"));
+    Statement token = database_->Prepare("SELECT token FROM fencing");
+    RETURN_IF_ERROR(token.Step().status());
+    lease.token = token.Integer(0);
+    RETURN_IF_ERROR(
+        database_->Prepare("UPDATE tasks SET token=?, worker_id=?, expires=?, attempt=? WHERE id=?")
+            .BindAll(lease.token, worker_id, absl::ToUnixMicros(clock_.Now() + options_.lease),
+                     static_cast<int64_t>(lease.attempt), lease.task.id)
+            .Run());
+    if (lease.task.kind == TaskKind::kQuantize) {
+      RETURN_IF_ERROR(
+          database_
+              ->Prepare("UPDATE jobs SET state=?, start_time=?, attempt=?, stage='', tensors_done=0,"
+                        " bytes_done=0 WHERE id=?")
+              .BindAll(static_cast<int64_t>(JobState::kRunning), absl::ToUnixMicros(clock_.Now()),
+                       static_cast<int64_t>(lease.attempt), lease.task.job_id)
+              .Run());
+      RETURN_IF_ERROR(AddEvent(lease.task.job_id, EventType::kStarted, ""));
+    }
+    return std::optional<LeaseRecord>(std::move(lease));
+  });
+}
+
+absl::StatusOr<TaskRecord> Catalogue::CheckToken(const std::string& task_id, int64_t token) {
+  Statement find = database_->Prepare(
+      absl::StrCat("SELECT ", kTaskColumns, " FROM tasks WHERE id=? AND token=? AND finished=0"));
+  find.BindAll(task_id, token);
+  ASSIGN_OR_RETURN(bool found, find.Step());
+  if (!found)
+    return PreconditionFailed(absl::StrCat("tasks/", task_id), "is not leased with this token any more");
+  return ReadTask(find);
+}
+
+absl::StatusOr<bool> Catalogue::Heartbeat(const std::string& task_id, int64_t token,
+                                          const std::optional<JobProgressRecord>& progress) {
+  return Transact([&]() -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
+    RETURN_IF_ERROR(database_->Prepare("UPDATE tasks SET expires=? WHERE id=?")
+                        .BindAll(absl::ToUnixMicros(clock_.Now() + options_.lease), task_id)
+                        .Run());
+    if (task.kind != TaskKind::kQuantize) return false;
+    ASSIGN_OR_RETURN(JobRecord job, ReadJob(task.job_id));
+    if (progress.has_value() && *progress != job.progress) {
+      RETURN_IF_ERROR(
+          database_
+              ->Prepare(
+                  "UPDATE jobs SET stage=?, tensors_done=?, tensors_total=?, bytes_done=?, bytes_total=?"
+                  " WHERE id=?")
+              .BindAll(progress->stage, progress->tensors_done, progress->tensors_total, progress->bytes_done,
+                       progress->bytes_total, task.job_id)
+              .Run());
+      RETURN_IF_ERROR(AddEvent(task.job_id, EventType::kProgress, ""));
+    }
+    return job.cancel_requested;
+  });
+}
+
+absl::Status Catalogue::RemoveTask(const std::string& task_id) {
+  return database_->Prepare("DELETE FROM tasks WHERE id=?").BindAll(task_id).Run();
+}
+
+absl::Status Catalogue::CompleteInspect(const std::string& task_id, int64_t token,
+                                        const std::string& summary_blob) {
+  return Transact([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
+    RETURN_IF_ERROR(database_->Prepare("UPDATE models SET state=?, summary=? WHERE id=?")
+                        .BindAll(static_cast<int64_t>(ModelState::kReady), summary_blob, task.model_id)
+                        .Run());
+    return RemoveTask(task_id);
+  });
+}
+
+absl::Status Catalogue::CompletePlan(const std::string& task_id, int64_t token,
+                                     const std::string& plan_blob) {
+  return Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(CheckToken(task_id, token).status());
+    pending_.plans.push_back(task_id);
+    return database_->Prepare("UPDATE tasks SET finished=1, result=? WHERE id=?")
+        .BindAll(plan_blob, task_id)
+        .Run();
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> Catalogue::CompleteJob(
+    const std::string& task_id, int64_t token, const std::string& result_blob,
+    const std::vector<ArtifactRecord>& artifacts) {
+  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
+    std::vector<std::string> superfluous;
+    for (const auto& [blob, key] : artifacts) {
+      RETURN_IF_ERROR(database_->Prepare("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING")
+                          .BindAll(blob.sha256, blob.size, key)
+                          .Run());
+      if (database_->Changes() == 0) superfluous.push_back(key);
+      RETURN_IF_ERROR(database_->Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
+                          .BindAll(task.job_id, blob.sha256, blob.size)
+                          .Run());
+    }
+    RETURN_IF_ERROR(
+        database_->Prepare("UPDATE jobs SET result=? WHERE id=?").BindAll(result_blob, task.job_id).Run());
+    RETURN_IF_ERROR(RemoveTask(task_id));
+    RETURN_IF_ERROR(EndJob(task.job_id, JobState::kSucceeded, absl::OkStatus()));
+    return superfluous;
+  });
+}
+
+absl::Status Catalogue::EndTask(const TaskRecord& task, const absl::Status& error) {
+  switch (task.kind) {
+    case TaskKind::kInspect:
+      RETURN_IF_ERROR(database_->Prepare("UPDATE models SET state=?, error_code=?, error=? WHERE id=?")
+                          .BindAll(static_cast<int64_t>(ModelState::kFailed),
+                                   static_cast<int64_t>(error.raw_code()), std::string(error.message()),
+                                   task.model_id)
+                          .Run());
+      return RemoveTask(task.id);
+    case TaskKind::kPlan:
+      pending_.plans.push_back(task.id);
+      return database_->Prepare("UPDATE tasks SET finished=1, error_code=?, error=? WHERE id=?")
+          .BindAll(static_cast<int64_t>(error.raw_code()), std::string(error.message()), task.id)
+          .Run();
+    case TaskKind::kQuantize:
+      break;
+  }
+  RETURN_IF_ERROR(RemoveTask(task.id));
+  return EndJob(task.job_id, absl::IsCancelled(error) ? JobState::kCancelled : JobState::kFailed, error);
+}
+
+absl::Status Catalogue::Requeue(const TaskRecord& task, const std::string& reason) {
+  Statement find = database_->Prepare("SELECT attempt FROM tasks WHERE id=?");
+  find.BindAll(task.id);
+  RETURN_IF_ERROR(find.Step().status());
+  const int64_t attempt = find.Integer(0);
+  bool cancelled = false;
+  if (task.kind == TaskKind::kQuantize) {
+    ASSIGN_OR_RETURN(JobRecord job, ReadJob(task.job_id));
+    cancelled = job.cancel_requested;
+  }
+  if (cancelled) return EndTask(task, absl::CancelledError("cancelled"));
+  if (attempt >= options_.max_attempts) {
+    return EndTask(task, absl::AbortedError(absl::StrCat(reason, "; tried ", attempt, " times")));
+  }
+  RETURN_IF_ERROR(database_->Prepare("UPDATE tasks SET token=NULL, worker_id=NULL, expires=NULL WHERE id=?")
+                      .BindAll(task.id)
+                      .Run());
+  pending_.task_queued = true;
+  if (task.kind != TaskKind::kQuantize) return absl::OkStatus();
+  RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET state=? WHERE id=?")
+                      .BindAll(static_cast<int64_t>(JobState::kQueued), task.job_id)
+                      .Run());
+  return AddEvent(task.job_id, EventType::kRetrying, reason);
+}
+
+absl::Status Catalogue::FailTask(const std::string& task_id, int64_t token, const absl::Status& error) {
+  return Transact([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
+    return IsFinal(error) ? EndTask(task, error) : Requeue(task, std::string(error.message()));
+  });
+}
+
+absl::StatusOr<int> Catalogue::ExpireLeases() {
+  return Transact([&]() -> absl::StatusOr<int> {
+    std::vector<TaskRecord> expired;
+    Statement find = database_->Prepare(absl::StrCat(
+        "SELECT ", kTaskColumns, " FROM tasks WHERE token IS NOT NULL AND finished=0 AND expires<=?"));
+    find.BindAll(absl::ToUnixMicros(clock_.Now()));
+    for (;;) {
+      ASSIGN_OR_RETURN(bool row, find.Step());
+      if (!row) break;
+      expired.push_back(ReadTask(find));
+    }
+    for (const TaskRecord& task : expired) RETURN_IF_ERROR(Requeue(task, "its worker was lost"));
+    return static_cast<int>(expired.size());
+  });
+}
+
+}  // namespace quantd

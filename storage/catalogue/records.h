@@ -1,0 +1,121 @@
+// What the catalogue keeps. Plain data; texts named `…_blob` are bytes that only the server understands.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace quantd {
+
+struct BlobId {
+  std::string sha256;
+  int64_t size = 0;
+};
+
+// A blob that is not complete. The id is the same for everybody who sends that blob.
+struct UploadRecord {
+  std::string id;  // a UUID
+  BlobId blob;
+};
+
+enum class ModelState { kUploading = 1, kInspecting = 2, kReady = 3, kFailed = 4 };
+
+struct ModelFileRecord {
+  std::string path;
+  BlobId blob;
+};
+
+struct ModelRecord {
+  std::string id;
+  std::string display_name;
+  ModelState state = ModelState::kUploading;
+  absl::Time create_time;
+  std::vector<ModelFileRecord> files;
+  int error_code = 0;  // absl::StatusCode
+  std::string error;
+  std::string summary_blob;
+};
+
+enum class JobState { kQueued = 1, kRunning = 2, kSucceeded = 3, kFailed = 4, kCancelled = 5 };
+
+inline bool IsEnded(JobState state) {
+  return state == JobState::kSucceeded || state == JobState::kFailed || state == JobState::kCancelled;
+}
+
+struct JobProgressRecord {
+  std::string stage;
+  int64_t tensors_done = 0;
+  int64_t tensors_total = 0;
+  int64_t bytes_done = 0;
+  int64_t bytes_total = 0;
+
+  bool operator==(const JobProgressRecord&) const = default;
+};
+
+struct JobRecord {
+  std::string id;
+  std::string model_id;
+  std::string targets_blob;
+  std::map<std::string, std::string> labels;
+  JobState state = JobState::kQueued;
+  bool cancel_requested = false;
+  absl::Time create_time;
+  std::optional<absl::Time> start_time;
+  std::optional<absl::Time> end_time;
+  int attempt = 0;
+  JobProgressRecord progress;
+  int error_code = 0;
+  std::string error;
+  std::string result_blob;
+  int64_t revision = 0;
+};
+
+enum class EventType {
+  kCreated = 1,
+  kStarted = 2,
+  kProgress = 3,
+  kRetrying = 4,
+  kCancelRequested = 5,
+  kSucceeded = 6,
+  kFailed = 7,
+  kCancelled = 8
+};
+
+struct EventRecord {
+  int64_t revision = 0;  // 1, 2, 3, … of its job
+  absl::Time time;
+  EventType type = EventType::kCreated;
+  int attempt = 0;
+  JobProgressRecord progress;
+  std::string message;
+  JobState state = JobState::kQueued;
+};
+
+enum class TaskKind { kInspect = 1, kPlan = 2, kQuantize = 3 };
+
+struct TaskRecord {
+  std::string id;
+  TaskKind kind = TaskKind::kInspect;
+  std::string model_id;
+  std::string job_id;        // of kQuantize
+  std::string targets_blob;  // of kPlan
+};
+
+// A task in a worker's hands until `expires`.
+struct LeaseRecord {
+  TaskRecord task;
+  int64_t token = 0;  // grows with every lease of any task
+  int attempt = 0;
+};
+
+// A file of an artifact, to be fetched as a blob.
+struct ArtifactRecord {
+  BlobId blob;
+  std::string object_key;
+};
+
+}  // namespace quantd

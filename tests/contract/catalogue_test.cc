@@ -1,0 +1,268 @@
+// What the catalogue promises: transitions of models and jobs, leases with fencing tokens, events without
+// gaps.
+#include "storage/catalogue/catalogue.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "base/status.h"
+
+namespace quantd {
+namespace {
+
+class ManualClock : public Clock {
+ public:
+  absl::Time Now() override { return now_; }
+  void Advance(absl::Duration by) { now_ += by; }
+
+ private:
+  absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
+};
+
+class CatalogueTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "/catalogue_XXXXXX";
+    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
+    Reopen();
+  }
+  void TearDown() override {
+    catalogue_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  // As after a restart.
+  void Reopen() {
+    catalogue_.reset();
+    auto opened =
+        Catalogue::Open(folder_ + "/catalogue.db", clock_, {.max_attempts = 2, .lease = absl::Seconds(10)});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    catalogue_ = *std::move(opened);
+  }
+
+  static BlobId Blob(char digit) { return {std::string(64, digit), 10}; }
+
+  void Upload(const BlobId& blob) {
+    auto upload = catalogue_->BeginUpload(blob);
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    ASSERT_TRUE(catalogue_->FinishUpload(upload->id, "blobs/" + blob.sha256).ok());
+  }
+
+  LeaseRecord Lease(TaskKind kind) {
+    auto lease = catalogue_->LeaseTask({kind}, "worker");
+    EXPECT_TRUE(lease.ok()) << lease.status();
+    EXPECT_TRUE(lease->has_value());
+    return lease->value_or(LeaseRecord{});
+  }
+
+  bool HasTask(TaskKind kind) {
+    auto lease = catalogue_->LeaseTask({kind}, "worker");
+    return lease.ok() && lease->has_value();
+  }
+
+  std::string ReadyModel() {
+    Upload(Blob('a'));
+    auto model = catalogue_->CreateModel("model", {{"config.json", Blob('a')}}, "");
+    const LeaseRecord lease = Lease(TaskKind::kInspect);
+    EXPECT_TRUE(catalogue_->CompleteInspect(lease.task.id, lease.token, "summary").ok());
+    return model->id;
+  }
+
+  std::string QueuedJob() { return catalogue_->CreateJob(ReadyModel(), "targets", {{"team", "a"}}, "")->id; }
+
+  std::vector<EventType> Events(const std::string& job) {
+    std::vector<EventType> types;
+    const auto events = catalogue_->ListEvents(job, 0, 100);
+    for (const EventRecord& event : *events) {
+      EXPECT_EQ(event.revision, static_cast<int64_t>(types.size()) + 1);
+      types.push_back(event.type);
+    }
+    return types;
+  }
+
+  std::string folder_;
+  ManualClock clock_;
+  std::unique_ptr<Catalogue> catalogue_;
+};
+
+TEST_F(CatalogueTest, AnUploadKeepsItsIdUntilTheBlobIsComplete) {
+  const std::string id = catalogue_->BeginUpload(Blob('a'))->id;
+  Reopen();
+  EXPECT_EQ(catalogue_->BeginUpload(Blob('a'))->id, id);
+  EXPECT_EQ(catalogue_->GetUpload(id)->blob.sha256, Blob('a').sha256);
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->FindBlob(Blob('a')).status()));
+  ASSERT_TRUE(catalogue_->FinishUpload(id, "key").ok());
+  EXPECT_EQ(*catalogue_->FindBlob(Blob('a')), "key");
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetUpload(id).status()));
+}
+
+TEST_F(CatalogueTest, AModelIsInspectedWhenItsLastBlobIsThere) {
+  auto model = catalogue_->CreateModel("m", {{"a", Blob('a')}, {"b", Blob('b')}}, "");
+  Upload(Blob('a'));
+  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kUploading);
+  EXPECT_FALSE(HasTask(TaskKind::kInspect));
+  Upload(Blob('b'));
+  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kInspecting);
+  const LeaseRecord lease = Lease(TaskKind::kInspect);
+  EXPECT_EQ(lease.task.model_id, model->id);
+  ASSERT_TRUE(catalogue_->CompleteInspect(lease.task.id, lease.token, "what it is").ok());
+  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kReady);
+  EXPECT_EQ(catalogue_->GetModel(model->id)->summary_blob, "what it is");
+}
+
+TEST_F(CatalogueTest, ABrokenModelFailsWithTheReason) {
+  Upload(Blob('a'));
+  auto model = catalogue_->CreateModel("m", {{"a", Blob('a')}}, "");
+  const LeaseRecord lease = Lease(TaskKind::kInspect);
+  ASSERT_TRUE(
+      catalogue_->FailTask(lease.task.id, lease.token, absl::InvalidArgumentError("config.json: no")).ok());
+  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kFailed);
+  EXPECT_EQ(catalogue_->GetModel(model->id)->error, "config.json: no");
+}
+
+TEST_F(CatalogueTest, RequestIdsMakeCallsRepeatable) {
+  auto first = catalogue_->CreateModel("m", {{"a", Blob('c')}}, "r");
+  EXPECT_EQ(catalogue_->CreateModel("other", {}, "r")->id, first->id);
+  const std::string model = ReadyModel();
+  auto job = catalogue_->CreateJob(model, "t", {}, "j");
+  EXPECT_EQ(catalogue_->CreateJob(model, "t", {}, "j")->id, job->id);
+}
+
+TEST_F(CatalogueTest, ListsNewestFirstInPagesAndFilters) {
+  const std::string model = ReadyModel();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i)
+    ids.push_back(catalogue_->CreateJob(model, "t", {{"n", i % 2 ? "odd" : "even"}}, "")->id);
+  auto page = catalogue_->ListJobs({}, 3, "");
+  ASSERT_EQ(page->records.size(), 3u);
+  EXPECT_EQ(page->records[0].id, ids[4]);
+  page = catalogue_->ListJobs({}, 3, page->next_token);
+  ASSERT_EQ(page->records.size(), 2u);
+  EXPECT_EQ(page->records[1].id, ids[0]);
+  EXPECT_EQ(page->next_token, "");
+  EXPECT_EQ(
+      catalogue_->ListJobs({.state = {}, .model_id = model, .labels = {{"n", "odd"}}}, 9, "")->records.size(),
+      2u);
+  EXPECT_EQ(
+      catalogue_->ListJobs({.state = JobState::kFailed, .model_id = "", .labels = {}}, 9, "")->records.size(),
+      0u);
+  EXPECT_TRUE(absl::IsInvalidArgument(catalogue_->ListJobs({}, 3, "x").status()));
+}
+
+TEST_F(CatalogueTest, AJobRunsAndSucceeds) {
+  const std::string job = QueuedJob();
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kRunning);
+  EXPECT_FALSE(*catalogue_->Heartbeat(lease.task.id, lease.token, JobProgressRecord{"quantize", 1, 2, 3, 4}));
+  EXPECT_FALSE(*catalogue_->Heartbeat(lease.task.id, lease.token, JobProgressRecord{"quantize", 1, 2, 3, 4}));
+  ASSERT_TRUE(
+      catalogue_->CompleteJob(lease.task.id, lease.token, "result", {{Blob('b'), "artifacts/b"}}).ok());
+  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kSucceeded);
+  EXPECT_EQ(*catalogue_->FindBlob(Blob('b')), "artifacts/b");
+  EXPECT_EQ(Events(job), (std::vector<EventType>{EventType::kCreated, EventType::kStarted,
+                                                 EventType::kProgress, EventType::kSucceeded}));
+}
+
+TEST_F(CatalogueTest, AnArtifactThatIsThereAlreadyIsNotKeptTwice) {
+  QueuedJob();
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  auto superfluous =
+      catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "one"}, {Blob('b'), "two"}});
+  EXPECT_EQ(*superfluous, (std::vector<std::string>{"two"}));
+}
+
+TEST_F(CatalogueTest, ALostWorkersJobIsTriedAgainAndItsTokenIsStale) {
+  const std::string job = QueuedJob();
+  const LeaseRecord first = Lease(TaskKind::kQuantize);
+  clock_.Advance(absl::Seconds(9));
+  EXPECT_EQ(*catalogue_->ExpireLeases(), 0);
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(*catalogue_->ExpireLeases(), 1);
+  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kQueued);
+  const LeaseRecord second = Lease(TaskKind::kQuantize);
+  EXPECT_GT(second.token, first.token);
+  EXPECT_EQ(second.attempt, 2);
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->Heartbeat(first.task.id, first.token, {}).status()));
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(catalogue_->CompleteJob(first.task.id, first.token, "", {}).status()));
+  EXPECT_TRUE(catalogue_->Heartbeat(second.task.id, second.token, {}).ok());
+  clock_.Advance(absl::Seconds(10));
+  EXPECT_EQ(*catalogue_->ExpireLeases(), 1);
+  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kFailed);
+}
+
+TEST_F(CatalogueTest, AHeartbeatRenewsTheLease) {
+  QueuedJob();
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  clock_.Advance(absl::Seconds(9));
+  ASSERT_TRUE(catalogue_->Heartbeat(lease.task.id, lease.token, {}).ok());
+  clock_.Advance(absl::Seconds(9));
+  EXPECT_EQ(*catalogue_->ExpireLeases(), 0);
+}
+
+TEST_F(CatalogueTest, LeasesSurviveARestart) {
+  QueuedJob();
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  Reopen();
+  EXPECT_TRUE(catalogue_->Heartbeat(lease.task.id, lease.token, {}).ok());
+}
+
+TEST_F(CatalogueTest, FinalErrorsAreNotTriedAgain) {
+  const std::string job = QueuedJob();
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, absl::InvalidArgumentError("tensor x")).ok());
+  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kFailed);
+  EXPECT_EQ(catalogue_->GetJob(job)->error_code, static_cast<int>(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(CatalogueTest, AQueuedJobIsCancelledAtOnceAndARunningOneByItsWorker) {
+  const std::string queued = QueuedJob();
+  EXPECT_EQ(catalogue_->CancelJob(queued)->state, JobState::kCancelled);
+  EXPECT_FALSE(HasTask(TaskKind::kQuantize));
+  const std::string running = QueuedJob();
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  EXPECT_EQ(catalogue_->CancelJob(running)->state, JobState::kRunning);
+  EXPECT_TRUE(*catalogue_->Heartbeat(lease.task.id, lease.token, {}));
+  ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, absl::CancelledError("cancelled")).ok());
+  EXPECT_EQ(catalogue_->GetJob(running)->state, JobState::kCancelled);
+}
+
+TEST_F(CatalogueTest, DeletingGivesBackWhatNothingNeeds) {
+  const std::string job = QueuedJob();
+  const std::string model = catalogue_->GetJob(job)->model_id;
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteJob(job).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteModel(model).status()));
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "artifact"}}).ok());
+  EXPECT_EQ(*catalogue_->DeleteJob(job), (std::vector<std::string>{"artifact"}));
+  EXPECT_EQ(*catalogue_->DeleteModel(model), (std::vector<std::string>{"blobs/" + Blob('a').sha256}));
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetModel(model).status()));
+}
+
+TEST_F(CatalogueTest, APlanIsTakenOnce) {
+  const std::string model = ReadyModel();
+  const std::string plan = *catalogue_->QueuePlan(model, "targets");
+  EXPECT_TRUE(absl::IsUnavailable(catalogue_->TakePlan(plan).status()));
+  const LeaseRecord lease = Lease(TaskKind::kPlan);
+  EXPECT_EQ(lease.task.targets_blob, "targets");
+  ASSERT_TRUE(catalogue_->CompletePlan(lease.task.id, lease.token, "sizes").ok());
+  EXPECT_EQ(*catalogue_->TakePlan(plan), "sizes");
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->TakePlan(plan).status()));
+}
+
+TEST_F(CatalogueTest, TellsItsListenerAfterTheTransaction) {
+  std::vector<std::string> jobs;
+  int queued = 0;
+  catalogue_->SetListener(
+      {.on_job_event = [&](const std::string& job) { jobs.push_back(catalogue_->GetJob(job)->id); },
+       .on_task_queued = [&] { ++queued; },
+       .on_plan_finished = {}});
+  const std::string job = QueuedJob();
+  EXPECT_EQ(jobs, (std::vector<std::string>{job}));
+  EXPECT_EQ(queued, 2);
+}
+
+}  // namespace
+}  // namespace quantd
