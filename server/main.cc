@@ -1,0 +1,223 @@
+// quantd: serves the API, keeps the catalogue, supervises local workers.
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "server/metrics/http_endpoint.h"
+#include "server/queue/dispatcher.h"
+#include "server/queue/watch_hub.h"
+#include "server/rpc/byte_stream_service.h"
+#include "server/rpc/job_service.h"
+#include "server/rpc/model_service.h"
+#include "server/rpc/worker_service.h"
+#include "server/server_context.h"
+#include "server/supervisor.h"
+#include "storage/objects/open_store.h"
+
+namespace quantd {
+namespace {
+
+struct Flags {
+  std::string data_dir;
+  std::string listen = "127.0.0.1:7600";
+  std::string metrics_listen = "127.0.0.1:7601";
+  int workers = 1;
+  int worker_threads = 0;
+  std::string log_format = "text";
+  std::string catalogue;
+  std::string objects;
+};
+
+std::string DefaultDataDir() {
+  if (const char* xdg = std::getenv("XDG_DATA_HOME"); xdg != nullptr && *xdg != '\0')
+    return absl::StrCat(xdg, "/quantd");
+  const char* home = std::getenv("HOME");
+  return absl::StrCat(home == nullptr ? "." : home, "/.local/share/quantd");
+}
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  flags.data_dir = DefaultDataDir();
+  app.add_option("--data-dir", flags.data_dir, "Folder of catalogue and objects")
+      ->envname("QUANTD_DATA_DIR")
+      ->capture_default_str();
+  app.add_option("--listen", flags.listen, "gRPC address, HOST:PORT or unix:PATH; port 0 picks a free one")
+      ->envname("QUANTD_LISTEN")
+      ->capture_default_str();
+  app.add_option("--metrics-listen", flags.metrics_listen, "HTTP address of /metrics, /healthz and /readyz")
+      ->envname("QUANTD_METRICS_LISTEN")
+      ->capture_default_str();
+  app.add_option("--workers", flags.workers, "Local worker processes")
+      ->envname("QUANTD_WORKERS")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  app.add_option("--worker-threads", flags.worker_threads, "Threads of each worker; 0 means all cores")
+      ->envname("QUANTD_WORKER_THREADS")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "text or json")
+      ->envname("QUANTD_LOG_FORMAT")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--catalogue", flags.catalogue, "sqlite:PATH; default: in the data folder")
+      ->envname("QUANTD_CATALOGUE");
+  app.add_option("--objects", flags.objects, "file:DIR; default: the data folder")->envname("QUANTD_OBJECTS");
+  app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
+}
+
+void SetUpLog(const std::string& format) {
+  auto logger = spdlog::stderr_logger_mt("quantd");
+  spdlog::set_default_logger(logger);
+  if (format == "json") {
+    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","process":%P,"message":"%v"})");
+  } else {
+    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  }
+}
+
+class Server {
+ public:
+  explicit Server(Flags flags) : flags_(std::move(flags)) {}
+
+  absl::Status Start() {
+    std::error_code error;
+    std::filesystem::create_directories(flags_.data_dir, error);
+    if (error)
+      return absl::PermissionDeniedError(
+          absl::StrCat("cannot make ", flags_.data_dir, ": ", error.message()));
+    if (flags_.objects.empty())
+      flags_.objects = absl::StrCat("file:", std::filesystem::absolute(flags_.data_dir).string());
+    if (flags_.catalogue.empty())
+      flags_.catalogue = absl::StrCat("sqlite:", flags_.data_dir, "/catalogue.db");
+    if (!absl::StartsWith(flags_.catalogue, "sqlite:")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--catalogue ", flags_.catalogue, " is not of the form sqlite:PATH"));
+    }
+    CatalogueOptions options;
+    ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
+    ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue.substr(7), clock_, options));
+    context_ =
+        std::make_unique<ServerContext>(ServerContext{*catalogue_, *objects_, engines_, metrics_, options});
+    dispatcher_ = std::make_unique<Dispatcher>(*context_);
+    catalogue_->SetListener(
+        {.on_job_event = [this](const std::string& job) { hub_.Notify(job); },
+         .on_task_queued = [this] { dispatcher_->Wake(); },
+         .on_plan_finished = [this](const std::string& /*task*/) { dispatcher_->Wake(); }});
+    RETURN_IF_ERROR(StartGrpc());
+    ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(flags_.metrics_listen, metrics_,
+                                                [this] { return engines_.Get().has_value(); }));
+    supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
+        flags_.workers, flags_.worker_threads, address_, flags_.objects, flags_.log_format});
+    std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
+    std::fflush(stdout);
+    return absl::OkStatus();
+  }
+
+  // Stops taking work, lets calls end, stops the workers.
+  void Drain() {
+    spdlog::info("draining");
+    grpc_->GetHealthCheckService()->SetServingStatus(false);
+    dispatcher_->Drain();
+    supervisor_.reset();
+    grpc_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    grpc_->Wait();
+    dispatcher_.reset();
+    http_.reset();
+    spdlog::info("drained");
+  }
+
+ private:
+  absl::Status StartGrpc() {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    models_ = std::make_unique<ModelServiceImpl>(*context_);
+    capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
+    jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
+    workers_ = std::make_unique<WorkerServiceImpl>(*context_, *dispatcher_);
+    bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(flags_.listen, grpc::InsecureServerCredentials(), &port);
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    grpc::ResourceQuota quota("quantd");
+    quota.Resize(64 << 20);
+    builder.SetResourceQuota(quota);
+    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get()}) {
+      builder.RegisterService(service);
+    }
+    grpc_ = builder.BuildAndStart();
+    if (grpc_ == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", flags_.listen));
+    address_ = absl::StartsWith(flags_.listen, "unix:")
+                   ? flags_.listen
+                   : absl::StrCat(flags_.listen.substr(0, flags_.listen.rfind(':')), ":", port);
+    return absl::OkStatus();
+  }
+
+  Flags flags_;
+  SystemClock clock_;
+  EngineRegistry engines_;
+  Metrics metrics_{kServerVersion};
+  WatchHub hub_;
+  std::unique_ptr<ObjectStore> objects_;
+  std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<ServerContext> context_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<ModelServiceImpl> models_;
+  std::unique_ptr<CapabilityServiceImpl> capabilities_;
+  std::unique_ptr<JobServiceImpl> jobs_;
+  std::unique_ptr<WorkerServiceImpl> workers_;
+  std::unique_ptr<ByteStreamServiceImpl> bytes_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::unique_ptr<HttpEndpoint> http_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::string address_;
+};
+
+int Main(int argc, char** argv) {
+  CLI::App app("quantd: quantizes language models for every runtime");
+  Flags flags;
+  AddFlags(app, flags);
+  bool print_config = false;
+  app.add_flag("--print-config", print_config, "Prints the configuration that is in force, and ends")
+      ->configurable(false);
+  CLI11_PARSE(app, argc, argv);
+  if (print_config) {
+    std::printf("%s", app.config_to_str(true, false).c_str());
+    return 0;
+  }
+  SetUpLog(flags.log_format);
+  // Signals are taken by sigwait below, in no other thread.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  Server server(flags);
+  if (absl::Status status = server.Start(); !status.ok()) {
+    std::fprintf(stderr, "quantd: %s\n", std::string(status.message()).c_str());
+    return 1;
+  }
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  server.Drain();
+  return 0;
+}
+
+}  // namespace
+}  // namespace quantd
+
+int main(int argc, char** argv) { return quantd::Main(argc, argv); }

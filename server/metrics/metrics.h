@@ -1,0 +1,38 @@
+// Everything quantd counts, with the prefix quant_. Label values come from closed lists.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+
+namespace quantd {
+
+// Thread-safe.
+class Metrics {
+ public:
+  explicit Metrics(const std::string& version);
+
+  // The text that Prometheus scrapes.
+  std::string Render() const;
+
+  prometheus::Counter& upload_bytes;
+  prometheus::Counter& upload_resumes;
+  prometheus::Counter& dedupe_bytes_saved;
+  prometheus::Gauge& upload_sessions_active;
+  prometheus::Counter& leases_expired;
+  prometheus::Gauge& worker_memory_peak;
+  prometheus::Family<prometheus::Counter>& jobs_submitted;  // format, scheme: those that a worker reported
+  prometheus::Family<prometheus::Counter>& jobs_finished;   // format, scheme, outcome
+  prometheus::Family<prometheus::Counter>& tensor_bytes_processed;  // device, codec
+
+ private:
+  Metrics(const std::string& version, std::unique_ptr<prometheus::Registry> registry);
+
+  std::unique_ptr<prometheus::Registry> registry_;
+};
+
+}  // namespace quantd

@@ -1,0 +1,68 @@
+// Calls that wait: Lease until there is a task, CreateJob(validate_only) until its plan is there. One thread
+// serves them all, and lets leases expire.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/server_context.h"
+
+namespace quantd {
+
+class Dispatcher {
+ public:
+  using LeaseCallback = std::function<void(absl::StatusOr<std::optional<LeaseRecord>>)>;
+  using PlanCallback = std::function<void(absl::StatusOr<std::string>)>;
+
+  explicit Dispatcher(ServerContext& context);
+  ~Dispatcher();
+
+  // Calls back once, from the dispatcher's thread: with a lease, with nothing at the deadline or when
+  // draining, or an error. `is_cancelled` tells that nobody waits any more: such a call takes no task.
+  void WaitForLease(std::vector<TaskKind> kinds, std::string worker_id, absl::Duration wait,
+                    std::function<bool()> is_cancelled, LeaseCallback done);
+  void WaitForPlan(std::string task_id, absl::Duration wait, PlanCallback done);
+
+  // From the catalogue's listener: something may have changed.
+  void Wake();
+  // Answers everybody who waits for a lease, and gives out none any more.
+  void Drain();
+
+ private:
+  struct LeaseWaiter {
+    std::vector<TaskKind> kinds;
+    std::string worker_id;
+    absl::Time deadline;
+    std::function<bool()> is_cancelled;
+    LeaseCallback done;
+  };
+  struct PlanWaiter {
+    std::string task_id;
+    absl::Time deadline;
+    PlanCallback done;
+  };
+
+  void Run();
+  void ServeLeases(std::list<LeaseWaiter>& waiters, bool draining);
+  void ServePlans(std::list<PlanWaiter>& waiters);
+  void Expire();
+
+  ServerContext& context_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::list<LeaseWaiter> leases_;
+  std::list<PlanWaiter> plans_;
+  bool woken_ = false;
+  bool draining_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace quantd

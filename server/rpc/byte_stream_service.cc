@@ -1,0 +1,194 @@
+#include "server/rpc/byte_stream_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "server/rpc/status_mapping.h"
+
+namespace quantd {
+namespace {
+
+using google::bytestream::ReadRequest;
+using google::bytestream::ReadResponse;
+using google::bytestream::WriteRequest;
+using google::bytestream::WriteResponse;
+
+std::string ObjectKey(const BlobId& blob) { return absl::StrCat("blobs/", blob.sha256, "-", blob.size); }
+
+// Sends a blob chunk by chunk, the next one when the stream has taken the last.
+class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
+ public:
+  ReadReactor(ServerContext& context, const ReadRequest& request) {
+    if (absl::Status status = Open(context, request); !status.ok()) {
+      Finish(ToGrpc(status));
+    } else {
+      WriteNext();
+    }
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) return WriteNext();
+    Finish(ToGrpc(absl::CancelledError("the reader is gone")));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  absl::Status Open(ServerContext& context, const ReadRequest& request) {
+    ASSIGN_OR_RETURN(BlobId blob, ParseBlobName(request.resource_name()));
+    if (request.read_limit() < 0) return InvalidField("read_limit", "is negative");
+    if (request.read_offset() < 0 || request.read_offset() > blob.size) {
+      return absl::OutOfRangeError(absl::StrCat("read_offset: the blob has ", blob.size, " bytes"));
+    }
+    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(blob));
+    ASSIGN_OR_RETURN(file_, context.objects.OpenForRead(key));
+    position_ = static_cast<uint64_t>(request.read_offset());
+    end_ = file_->size();
+    if (request.read_limit() > 0)
+      end_ = std::min(end_, position_ + static_cast<uint64_t>(request.read_limit()));
+    return absl::OkStatus();
+  }
+
+  void WriteNext() {
+    if (position_ >= end_) return Finish(grpc::Status::OK);
+    std::string& data = *response_.mutable_data();
+    data.resize(std::min<uint64_t>(kMaxChunkBytes, end_ - position_));
+    if (absl::Status status = file_->ReadAt(position_, std::as_writable_bytes(std::span(data)));
+        !status.ok()) {
+      return Finish(ToGrpc(status));
+    }
+    position_ += data.size();
+    StartWrite(&response_);
+  }
+
+  std::unique_ptr<RandomAccessFile> file_;
+  uint64_t position_ = 0;
+  uint64_t end_ = 0;
+  ReadResponse response_;
+};
+
+class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
+ public:
+  WriteReactor(ServerContext& context, UploadSessions& sessions, WriteResponse* response)
+      : context_(context), sessions_(sessions), response_(response) {
+    context_.metrics.upload_sessions_active.Increment();
+    StartRead(&request_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      // The client went away or ended without finish_write: what came is kept.
+      const int64_t position = session_ == nullptr ? 0 : session_->position();
+      Release();
+      response_->set_committed_size(position);
+      return Finish(ToGrpc(absl::CancelledError("the stream ended before finish_write")));
+    }
+    const absl::Status status = Handle();
+    if (!status.ok()) {
+      Release();
+      return Finish(ToGrpc(status));
+    }
+    if (complete_) return Finish(grpc::Status::OK);
+    StartRead(&request_);
+  }
+
+  void OnDone() override {
+    Release();
+    context_.metrics.upload_sessions_active.Decrement();
+    delete this;
+  }
+
+ private:
+  absl::Status Handle() {
+    if (session_ == nullptr) {
+      ASSIGN_OR_RETURN(bool present, Begin());
+      if (present) return absl::OkStatus();
+    } else if (!request_.resource_name().empty() && request_.resource_name() != resource_name_) {
+      return InvalidField("resource_name", "changed within a stream");
+    }
+    if (request_.write_offset() != session_->position()) {
+      return InvalidField("write_offset",
+                          absl::StrCat("is ", request_.write_offset(), ", but the blob goes on at ",
+                                       session_->position(), "; ask QueryWriteStatus"));
+    }
+    if (static_cast<int64_t>(request_.data().size()) > kMaxChunkBytes)
+      return InvalidField("data", "is longer than 1 MiB");
+    RETURN_IF_ERROR(session_->Append(std::as_bytes(std::span(request_.data()))));
+    context_.metrics.upload_bytes.Increment(static_cast<double>(request_.data().size()));
+    return request_.finish_write() ? Complete() : absl::OkStatus();
+  }
+
+  // True: the store has the blob already, and the stream is done.
+  absl::StatusOr<bool> Begin() {
+    resource_name_ = request_.resource_name();
+    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(resource_name_));
+    if (context_.catalogue.FindBlob(name.blob).ok()) {
+      response_->set_committed_size(name.blob.size);
+      complete_ = true;
+      return true;
+    }
+    ASSIGN_OR_RETURN(session_, sessions_.Take(name));
+    if (session_->position() > 0) context_.metrics.upload_resumes.Increment();
+    return false;
+  }
+
+  absl::Status Complete() {
+    std::unique_ptr<UploadSession> session = std::move(session_);
+    const UploadName name = session->name();
+    const std::string key = ObjectKey(name.blob);
+    absl::Status status = session->Finish(key);
+    if (status.ok()) status = context_.catalogue.FinishUpload(name.upload_id, key);
+    session.reset();
+    sessions_.Forget(name.upload_id);
+    RETURN_IF_ERROR(status);
+    spdlog::info("blob {} complete, {} bytes", name.blob.sha256, name.blob.size);
+    response_->set_committed_size(name.blob.size);
+    complete_ = true;
+    return absl::OkStatus();
+  }
+
+  void Release() {
+    if (session_ != nullptr) sessions_.GiveBack(std::move(session_));
+  }
+
+  ServerContext& context_;
+  UploadSessions& sessions_;
+  WriteResponse* response_;
+  WriteRequest request_;
+  std::string resource_name_;
+  std::unique_ptr<UploadSession> session_;
+  bool complete_ = false;
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<ReadResponse>* ByteStreamServiceImpl::Read(grpc::CallbackServerContext* /*call*/,
+                                                                    const ReadRequest* request) {
+  return new ReadReactor(context_, *request);
+}
+
+grpc::ServerReadReactor<WriteRequest>* ByteStreamServiceImpl::Write(grpc::CallbackServerContext* /*call*/,
+                                                                    WriteResponse* response) {
+  return new WriteReactor(context_, sessions_, response);
+}
+
+grpc::ServerUnaryReactor* ByteStreamServiceImpl::QueryWriteStatus(
+    grpc::CallbackServerContext* call, const google::bytestream::QueryWriteStatusRequest* request,
+    google::bytestream::QueryWriteStatusResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  reactor->Finish(ToGrpc([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(request->resource_name()));
+    if (context_.catalogue.FindBlob(name.blob).ok()) {
+      response->set_committed_size(name.blob.size);
+      response->set_complete(true);
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
+    response->set_committed_size(durable);
+    return absl::OkStatus();
+  }()));
+  return reactor;
+}
+
+}  // namespace quantd

@@ -1,0 +1,176 @@
+#include "server/rpc/job_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/model_service.h"
+#include "server/rpc/resource_names.h"
+#include "server/rpc/status_mapping.h"
+#include "server/rpc/watch_reactor.h"
+
+namespace quantd {
+namespace {
+
+constexpr absl::Duration kPlanWait = absl::Seconds(60);
+
+grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+template <typename Range>
+auto* FindByName(const Range& range, const std::string& name) {
+  for (const auto& entry : range) {
+    if (entry.name() == name) return &entry;
+  }
+  return static_cast<decltype(&*range.begin())>(nullptr);
+}
+
+absl::Status CheckTarget(const v1::Engine& engine, const v1::Target& target, const std::string& field) {
+  const v1::Format* format = FindByName(engine.formats(), target.format());
+  if (format == nullptr)
+    return InvalidField(field + ".format",
+                        absl::StrCat("\"", target.format(), "\" is not known; see `quantctl formats`"));
+  if (FindByName(format->schemes(), target.scheme()) == nullptr) {
+    return InvalidField(field + ".scheme", absl::StrCat("\"", target.scheme(), "\" is no scheme of ",
+                                                        format->name(), "; see `quantctl formats`"));
+  }
+  for (const v1::TargetOption& option : target.options()) {
+    if (FindByName(format->options(), option.name()) != nullptr) continue;
+    return InvalidField(absl::StrCat(field, ".options[", option.name(), "]"),
+                        absl::StrCat(format->name(), " has no such option"));
+  }
+  return absl::OkStatus();
+}
+
+std::string Subject(const v1::Target& target) { return target.SerializeAsString(); }
+
+}  // namespace
+
+absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) const {
+  if (request.targets_size() == 0) return InvalidField("targets", "is empty");
+  if (request.targets_size() > kMaxTargetsPerJob)
+    return InvalidField("targets", absl::StrCat("has more than ", kMaxTargetsPerJob));
+  if (request.request_id().size() > 128) return InvalidField("request_id", "is longer than 128 bytes");
+  if (request.labels_size() > 64) return InvalidField("labels", "has more than 64");
+  for (const auto& [key, value] : request.labels()) {
+    if (key.empty() || key.size() > 63 || value.size() > 255) {
+      return InvalidField("labels", "has a key that is not of 1 to 63 bytes or a value of more than 255");
+    }
+  }
+  const std::optional<v1::Engine> engine = context_.engines.Get();
+  if (!engine.has_value())
+    return RetryAfter(absl::StatusCode::kUnavailable, "no worker has said yet what it can do",
+                      absl::Seconds(1));
+  std::set<std::string> seen;
+  for (int i = 0; i < request.targets_size(); ++i) {
+    const std::string field = absl::StrCat("targets[", i, "]");
+    RETURN_IF_ERROR(CheckTarget(*engine, request.targets(i), field));
+    if (!seen.insert(Subject(request.targets(i))).second) return InvalidField(field, "is there twice");
+  }
+  return absl::OkStatus();
+}
+
+void JobServiceImpl::PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::CreateJobRequest& request,
+                              v1::CreateJobResponse* response) {
+  absl::StatusOr<std::string> model = ParseName("models", request.model());
+  absl::StatusOr<std::string> task =
+      model.ok() ? context_.catalogue.QueuePlan(*model, request.SerializeAsString()) : model;
+  if (!task.ok()) return reactor->Finish(ToGrpc(task.status()));
+  dispatcher_.WaitForPlan(*task, kPlanWait, [reactor, response](absl::StatusOr<std::string> plan) {
+    if (plan.ok()) response->mutable_plan()->ParseFromString(*plan);
+    reactor->Finish(ToGrpc(plan.status()));
+  });
+}
+
+absl::Status JobServiceImpl::Queue(const v1::CreateJobRequest& request, v1::CreateJobResponse& response) {
+  ASSIGN_OR_RETURN(std::string model, ParseName("models", request.model()));
+  const std::map<std::string, std::string> labels(request.labels().begin(), request.labels().end());
+  ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CreateJob(model, request.SerializeAsString(), labels,
+                                                               request.request_id()));
+  *response.mutable_job() = ToProto(job);
+  for (const v1::Target& target : request.targets()) {
+    context_.metrics.jobs_submitted.Add({{"format", target.format()}, {"scheme", target.scheme()}})
+        .Increment();
+  }
+  spdlog::info("jobs/{} queued: {} targets of models/{}", job.id, request.targets_size(), model);
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext* call,
+                                                    const v1::CreateJobRequest* request,
+                                                    v1::CreateJobResponse* response) {
+  absl::Status status = CheckRequest(*request);
+  if (!status.ok() || !request->validate_only()) {
+    if (status.ok()) status = Queue(*request, *response);
+    return Finish(call, status);
+  }
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  PlanOnly(reactor, *request, response);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* call,
+                                                 const v1::GetJobRequest* request, v1::Job* response) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(id));
+    *response = ToProto(job);
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* call,
+                                                   const v1::ListJobsRequest* request,
+                                                   v1::ListJobsResponse* response) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
+    JobFilter filter;
+    if (request->state() != v1::Job::STATE_UNSPECIFIED)
+      filter.state = static_cast<JobState>(request->state());
+    if (!request->model().empty()) {
+      ASSIGN_OR_RETURN(filter.model_id, ParseName("models", request->model()));
+    }
+    filter.labels.insert(request->labels().begin(), request->labels().end());
+    ASSIGN_OR_RETURN(Page<JobRecord> page,
+                     context_.catalogue.ListJobs(filter, page_size, request->page_token()));
+    for (const JobRecord& record : page.records) *response->add_jobs() = ToProto(record);
+    response->set_next_page_token(page.next_token);
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext* call,
+                                                    const v1::CancelJobRequest* request, v1::Job* response) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(id));
+    spdlog::info("jobs/{} cancel requested", id);
+    *response = ToProto(job);
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext* call,
+                                                    const v1::DeleteJobRequest* request,
+                                                    google::protobuf::Empty* /*response*/) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+    ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(id));
+    RemoveObjects(context_, keys);
+    spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* /*call*/,
+                                                                 const v1::WatchJobRequest* request) {
+  return StartWatch(context_.catalogue, hub_, *request);
+}
+
+}  // namespace quantd

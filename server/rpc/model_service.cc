@@ -1,0 +1,168 @@
+#include "server/rpc/model_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "base/relative_path.h"
+#include "base/sha256.h"
+#include "base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/resource_names.h"
+#include "server/rpc/status_mapping.h"
+
+namespace quantd {
+namespace {
+
+grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+absl::StatusOr<std::vector<ModelFileRecord>> ReadFiles(const v1::CreateModelRequest& request) {
+  if (request.files_size() == 0) return InvalidField("files", "is empty");
+  if (request.files_size() > kMaxFilesPerModel)
+    return InvalidField("files", absl::StrCat("has more than ", kMaxFilesPerModel));
+  std::vector<ModelFileRecord> files;
+  std::set<std::string> paths;
+  for (int i = 0; i < request.files_size(); ++i) {
+    const v1::ModelFile& file = request.files(i);
+    const std::string field = absl::StrCat("files[", i, "]");
+    if (absl::Status status = CheckRelativePath(file.path()); !status.ok()) {
+      return InvalidField(field + ".path", std::string(status.message()));
+    }
+    if (!paths.insert(file.path()).second)
+      return InvalidField(field + ".path", absl::StrCat("\"", file.path(), "\" is there twice"));
+    if (!IsSha256Hex(file.sha256()))
+      return InvalidField(field + ".sha256", "is not 64 lower-case hexadecimal digits");
+    if (file.size() < 0) return InvalidField(field + ".size", "is negative");
+    files.push_back({file.path(), {file.sha256(), file.size()}});
+  }
+  return files;
+}
+
+}  // namespace
+
+void RemoveObjects(ServerContext& context, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    if (absl::Status status = context.objects.Remove(key); !status.ok()) {
+      spdlog::warn("object {} could not be removed: {}", key, std::string(status.message()));
+    }
+  }
+}
+
+absl::StatusOr<int> PageSize(int requested) {
+  if (requested < 0 || requested > 1000) return InvalidField("page_size", "is not between 0 and 1000");
+  return requested == 0 ? 50 : requested;
+}
+
+absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
+                                      v1::CreateModelResponse& response) {
+  ASSIGN_OR_RETURN(std::vector<ModelFileRecord> files, ReadFiles(request));
+  if (request.display_name().size() > 200) return InvalidField("display_name", "is longer than 200 bytes");
+  if (request.request_id().size() > 128) return InvalidField("request_id", "is longer than 128 bytes");
+  std::set<std::pair<std::string, int64_t>> seen;
+  std::vector<ModelFileRecord> missing;
+  int64_t missing_bytes = 0, present_bytes = 0;
+  for (const ModelFileRecord& file : files) {
+    if (!seen.insert({file.blob.sha256, file.blob.size}).second) continue;
+    absl::StatusOr<std::string> key = context_.catalogue.FindBlob(file.blob);
+    if (key.ok()) {
+      present_bytes += file.blob.size;
+    } else if (absl::IsNotFound(key.status())) {
+      missing.push_back(file);
+      if (__builtin_add_overflow(missing_bytes, file.blob.size, &missing_bytes))
+        return InvalidField("files", "are too large");
+    } else {
+      return key.status();
+    }
+  }
+  ASSIGN_OR_RETURN(std::optional<uint64_t> room, context_.objects.FreeBytes());
+  if (room.has_value() && *room < static_cast<uint64_t>(missing_bytes)) {
+    return RetryAfter(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat("the checkpoint needs ", missing_bytes, " bytes, but the store has room for ", *room),
+        absl::Minutes(1));
+  }
+  ASSIGN_OR_RETURN(ModelRecord model,
+                   context_.catalogue.CreateModel(request.display_name(), files, request.request_id()));
+  *response.mutable_model() = ToProto(model);
+  for (const ModelFileRecord& file : missing) {
+    ASSIGN_OR_RETURN(UploadRecord upload, context_.catalogue.BeginUpload(file.blob));
+    v1::MissingBlob* blob = response.add_missing();
+    blob->set_path(file.path);
+    blob->set_resource_name(UploadResourceName({upload.id, file.blob}));
+  }
+  context_.metrics.dedupe_bytes_saved.Increment(static_cast<double>(present_bytes));
+  spdlog::info("models/{} created: {} files, {} bytes missing", model.id, files.size(), missing_bytes);
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerContext* call,
+                                                        const v1::CreateModelRequest* request,
+                                                        v1::CreateModelResponse* response) {
+  return Finish(call, Create(*request, *response));
+}
+
+grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext* call,
+                                                     const v1::GetModelRequest* request,
+                                                     v1::Model* response) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
+    ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(id));
+    *response = ToProto(model);
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerUnaryReactor* ModelServiceImpl::ListModels(grpc::CallbackServerContext* call,
+                                                       const v1::ListModelsRequest* request,
+                                                       v1::ListModelsResponse* response) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
+    ASSIGN_OR_RETURN(Page<ModelRecord> page, context_.catalogue.ListModels(page_size, request->page_token()));
+    for (const ModelRecord& record : page.records) {
+      v1::Model* model = response->add_models();
+      *model = ToProto(record);
+      model->clear_files();
+      model->mutable_summary()->clear_tensors();
+    }
+    response->set_next_page_token(page.next_token);
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerContext* call,
+                                                        const v1::DeleteModelRequest* request,
+                                                        google::protobuf::Empty* /*response*/) {
+  return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
+    ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteModel(id));
+    RemoveObjects(context_, keys);
+    spdlog::info("models/{} deleted, {} objects removed", id, keys.size());
+    return absl::OkStatus();
+  }());
+}
+
+grpc::ServerUnaryReactor* CapabilityServiceImpl::GetCapabilities(
+    grpc::CallbackServerContext* call, const v1::GetCapabilitiesRequest* /*request*/,
+    v1::Capabilities* response) {
+  const std::optional<v1::Engine> engine = context_.engines.Get();
+  if (!engine.has_value()) {
+    return Finish(call, RetryAfter(absl::StatusCode::kUnavailable, "no worker has said yet what it can do",
+                                   absl::Seconds(1)));
+  }
+  response->set_server_version(kServerVersion);
+  v1::Limits* limits = response->mutable_limits();
+  limits->set_max_message_bytes(kMaxMessageBytes);
+  limits->set_max_chunk_bytes(kMaxChunkBytes);
+  limits->set_max_files_per_model(kMaxFilesPerModel);
+  limits->set_max_targets_per_job(kMaxTargetsPerJob);
+  limits->set_max_attempts(context_.options.max_attempts);
+  *response->mutable_engine() = *engine;
+  return Finish(call, absl::OkStatus());
+}
+
+}  // namespace quantd

@@ -1,0 +1,14 @@
+// The one place where an absl::Status becomes a grpc::Status with google.rpc error details.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace quantd {
+
+// Details travel in grpc-status-details-bin: BadRequest, PreconditionFailure, ResourceInfo or RetryInfo, from
+// the status's payloads.
+grpc::Status ToGrpc(const absl::Status& status);
+
+}  // namespace quantd

@@ -1,0 +1,63 @@
+// Uploads that are being written, and the digests of those whose stream broke off.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/sha256.h"
+#include "server/rpc/resource_names.h"
+#include "server/server_context.h"
+
+namespace quantd {
+
+// One upload in the hands of one stream. Not thread-safe.
+class UploadSession {
+ public:
+  UploadSession(std::unique_ptr<ResumableUpload> upload, UploadName name, Sha256 digest, int64_t position)
+      : upload_(std::move(upload)), name_(std::move(name)), digest_(std::move(digest)), position_(position) {}
+
+  const UploadName& name() const { return name_; }
+  // Where the next byte goes.
+  int64_t position() const { return position_; }
+  int64_t durable() const { return static_cast<int64_t>(upload_->durable_size()); }
+
+  // Flushes every 32 MiB, so that a crash costs no more. INVALID_ARGUMENT when the blob would become too
+  // long.
+  absl::Status Append(std::span<const std::byte> bytes);
+  absl::Status Sync() { return upload_->Sync(); }
+  // Checks size and digest, then publishes. With a wrong digest the bytes are dropped: INVALID_ARGUMENT.
+  absl::Status Finish(const std::string& object_key);
+
+ private:
+  std::unique_ptr<ResumableUpload> upload_;
+  UploadName name_;
+  Sha256 digest_;
+  int64_t position_;
+};
+
+// Thread-safe. A session belongs to one stream at a time.
+class UploadSessions {
+ public:
+  explicit UploadSessions(ServerContext& context) : context_(context) {}
+
+  // ABORTED (RetryInfo) while another stream has it; NOT_FOUND when the catalogue has no such upload.
+  absl::StatusOr<std::unique_ptr<UploadSession>> Take(const UploadName& name);
+  // What was taken comes back: its bytes are durable, and its digest is kept for the next stream.
+  void GiveBack(std::unique_ptr<UploadSession> session);
+  // The upload has ended.
+  void Forget(const std::string& upload_id);
+  absl::StatusOr<int64_t> DurableSize(const UploadName& name);
+
+ private:
+  absl::StatusOr<std::unique_ptr<UploadSession>> Open(const UploadName& name);
+
+  ServerContext& context_;
+  std::mutex mutex_;
+  // Null while a stream has it.
+  std::map<std::string, std::unique_ptr<UploadSession>> sessions_;
+};
+
+}  // namespace quantd

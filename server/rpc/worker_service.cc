@@ -1,0 +1,157 @@
+#include "server/rpc/worker_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/model_service.h"
+#include "server/rpc/status_mapping.h"
+
+namespace quantd {
+namespace {
+
+constexpr absl::Duration kLongestWait = absl::Seconds(30);
+
+grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
+  out->set_seconds(absl::ToInt64Seconds(duration));
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* WorkerServiceImpl::Lease(grpc::CallbackServerContext* call,
+                                                   const v1::LeaseRequest* request,
+                                                   v1::LeaseResponse* response) {
+  context_.engines.Set(request->engine());
+  std::vector<TaskKind> kinds;
+  for (int kind : request->kinds()) {
+    if (kind >= v1::INSPECT && kind <= v1::QUANTIZE) kinds.push_back(static_cast<TaskKind>(kind));
+  }
+  if (kinds.empty()) return Finish(call, InvalidField("kinds", "is empty"));
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  const absl::Duration wait = std::min(absl::Seconds(request->wait().seconds()), kLongestWait);
+  dispatcher_.WaitForLease(
+      std::move(kinds), request->worker_id(), wait, [call] { return call->IsCancelled(); },
+      [this, reactor, response](absl::StatusOr<std::optional<LeaseRecord>> lease) {
+        if (!lease.ok() || !lease->has_value()) return reactor->Finish(ToGrpc(lease.status()));
+        absl::StatusOr<v1::Assignment> assignment = MakeAssignment(**lease);
+        if (assignment.ok()) *response->mutable_assignment() = *std::move(assignment);
+        reactor->Finish(ToGrpc(assignment.status()));
+      });
+  return reactor;
+}
+
+absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseRecord& lease) {
+  v1::Assignment out;
+  out.set_task_id(lease.task.id);
+  out.set_fencing_token(lease.token);
+  out.set_kind(static_cast<v1::TaskKind>(lease.task.kind));
+  SetDuration(context_.options.lease, out.mutable_lease());
+  out.set_attempt(lease.attempt);
+  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.model_id));
+  out.set_model(absl::StrCat("models/", model.id));
+  out.set_model_display_name(model.display_name);
+  const v1::Model message = ToProto(model);
+  for (int i = 0; i < message.files_size(); ++i) {
+    v1::SourceFile* file = out.add_files();
+    *file->mutable_file() = message.files(i);
+    ASSIGN_OR_RETURN(*file->mutable_object_key(),
+                     context_.catalogue.FindBlob(model.files[static_cast<size_t>(i)].blob));
+  }
+  std::string targets = lease.task.targets_blob;
+  if (lease.task.kind == TaskKind::kQuantize) {
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.job_id));
+    targets = job.targets_blob;
+    out.set_job(absl::StrCat("jobs/", job.id));
+    out.set_artifact_prefix(absl::StrCat("artifacts/", job.id, "/", lease.token));
+    spdlog::info("jobs/{} leased, attempt {}", job.id, lease.attempt);
+  }
+  v1::CreateJobRequest spec;
+  if (!spec.ParseFromString(targets)) return absl::DataLossError("a stored job can't be read");
+  *out.mutable_targets() = spec.targets();
+  return out;
+}
+
+grpc::ServerUnaryReactor* WorkerServiceImpl::Heartbeat(grpc::CallbackServerContext* call,
+                                                       const v1::HeartbeatRequest* request,
+                                                       v1::HeartbeatResponse* response) {
+  return Finish(call, [&]() -> absl::Status {
+    Record(request->figures());
+    std::optional<JobProgressRecord> progress;
+    if (request->has_progress()) progress = FromProto(request->progress());
+    ASSIGN_OR_RETURN(bool cancel,
+                     context_.catalogue.Heartbeat(request->task_id(), request->fencing_token(), progress));
+    response->set_cancel(cancel);
+    SetDuration(context_.options.lease, response->mutable_lease());
+    return absl::OkStatus();
+  }());
+}
+
+absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) {
+  std::vector<ArtifactRecord> artifacts;
+  for (const v1::PublishedObject& object : request.job().objects()) {
+    artifacts.push_back({{object.sha256(), object.size()}, object.object_key()});
+  }
+  ASSIGN_OR_RETURN(std::vector<std::string> superfluous,
+                   context_.catalogue.CompleteJob(request.task_id(), request.fencing_token(),
+                                                  request.job().SerializeAsString(), artifacts));
+  RemoveObjects(context_, superfluous);
+  for (const v1::TargetResult& result : request.job().targets()) {
+    context_.metrics.jobs_finished
+        .Add({{"format", result.target().format()},
+              {"scheme", result.target().scheme()},
+              {"outcome", "succeeded"}})
+        .Increment();
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* WorkerServiceImpl::Complete(grpc::CallbackServerContext* call,
+                                                      const v1::CompleteRequest* request,
+                                                      google::protobuf::Empty* /*response*/) {
+  Record(request->figures());
+  const std::string& task = request->task_id();
+  const int64_t token = request->fencing_token();
+  switch (request->result_case()) {
+    case v1::CompleteRequest::kSummary:
+      return Finish(call,
+                    context_.catalogue.CompleteInspect(task, token, request->summary().SerializeAsString()));
+    case v1::CompleteRequest::kPlan:
+      return Finish(call, context_.catalogue.CompletePlan(task, token, request->plan().SerializeAsString()));
+    case v1::CompleteRequest::kJob:
+      return Finish(call, CompleteJob(*request));
+    case v1::CompleteRequest::RESULT_NOT_SET:
+      break;
+  }
+  return Finish(call, InvalidField("result", "is missing"));
+}
+
+grpc::ServerUnaryReactor* WorkerServiceImpl::Fail(grpc::CallbackServerContext* call,
+                                                  const v1::FailRequest* request,
+                                                  google::protobuf::Empty* /*response*/) {
+  Record(request->figures());
+  const absl::Status error(static_cast<absl::StatusCode>(request->code()), request->message());
+  if (error.ok()) return Finish(call, InvalidField("code", "is OK"));
+  spdlog::warn("task {} failed: {}", request->task_id(), request->message());
+  return Finish(call, context_.catalogue.FailTask(request->task_id(), request->fencing_token(), error));
+}
+
+void WorkerServiceImpl::Record(const v1::WorkerFigures& figures) {
+  prometheus::Gauge& peak = context_.metrics.worker_memory_peak;
+  if (static_cast<double>(figures.memory_peak_bytes()) > peak.Value())
+    peak.Set(static_cast<double>(figures.memory_peak_bytes()));
+  for (const auto& [codec, bytes] : figures.encoded_bytes()) {
+    context_.metrics.tensor_bytes_processed.Add({{"device", figures.device()}, {"codec", codec}})
+        .Increment(static_cast<double>(bytes));
+  }
+}
+
+}  // namespace quantd

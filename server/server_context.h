@@ -1,0 +1,47 @@
+// What the services share. Plain references; main.cc owns the parts.
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "quantd/v1/capability_service.pb.h"
+#include "server/metrics/metrics.h"
+#include "storage/catalogue/catalogue.h"
+#include "storage/objects/object_store.h"
+
+namespace quantd {
+
+inline constexpr char kServerVersion[] = "0.1.0";
+
+// Limits of the API, deliberate: a message holds a list of 10 000 files or one chunk of bytes, not a model.
+inline constexpr int64_t kMaxMessageBytes = 8 << 20;
+inline constexpr int64_t kMaxChunkBytes = 1 << 20;
+inline constexpr int kMaxFilesPerModel = 10000;
+inline constexpr int kMaxTargetsPerJob = 64;
+
+// What the workers said they can do; the latest one counts. Thread-safe.
+class EngineRegistry {
+ public:
+  void Set(const v1::Engine& engine) {
+    std::lock_guard lock(mutex_);
+    engine_ = engine;
+  }
+  std::optional<v1::Engine> Get() const {
+    std::lock_guard lock(mutex_);
+    return engine_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<v1::Engine> engine_;
+};
+
+struct ServerContext {
+  Catalogue& catalogue;
+  ObjectStore& objects;
+  EngineRegistry& engines;
+  Metrics& metrics;
+  CatalogueOptions options;
+};
+
+}  // namespace quantd

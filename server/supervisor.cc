@@ -1,0 +1,80 @@
+#include "server/supervisor.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <spdlog/spdlog.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+extern char** environ;
+
+namespace quantd {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPoll(50);
+constexpr milliseconds kFirstDelay(100), kLongestDelay(10000), kGrace(5000);
+
+}  // namespace
+
+Supervisor::Supervisor(SupervisorOptions options) : options_(std::move(options)) {
+  for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this, i] { Run(i); });
+}
+
+Supervisor::~Supervisor() {
+  stopping_ = true;
+  for (std::thread& thread : threads_) thread.join();
+}
+
+pid_t Supervisor::Start() {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "quantd-worker";
+  const std::string threads = std::to_string(options_.threads);
+  std::vector<std::string> arguments = {program,        "--server",         options_.server,
+                                        "--objects",    options_.objects,   "--threads",
+                                        threads,        "--parent",         std::to_string(::getpid()),
+                                        "--log-format", options_.log_format};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, program.c_str(), nullptr, nullptr, argv.data(), environ);
+  if (error != 0) spdlog::error("cannot start {}: {}", program, std::strerror(error));
+  return error == 0 ? pid : -1;
+}
+
+void Supervisor::Run(int index) {
+  milliseconds delay = kFirstDelay;
+  while (!stopping_) {
+    const auto begin = std::chrono::steady_clock::now();
+    const pid_t pid = Start();
+    int status = 0;
+    bool ended = pid < 0;
+    std::chrono::steady_clock::time_point asked;
+    while (!ended) {
+      ended = ::waitpid(pid, &status, WNOHANG) == pid;
+      if (ended) break;
+      const auto now = std::chrono::steady_clock::now();
+      if (stopping_ && asked == std::chrono::steady_clock::time_point()) {
+        ::kill(pid, SIGTERM);
+        asked = now;
+      } else if (stopping_ && now - asked > kGrace) {
+        ::kill(pid, SIGKILL);
+      }
+      std::this_thread::sleep_for(kPoll);
+    }
+    if (stopping_) return;
+    // One that ran for a while has earned a quick restart.
+    if (std::chrono::steady_clock::now() - begin > kLongestDelay) delay = kFirstDelay;
+    spdlog::warn("worker {} ended with status {}; starting it again in {} ms", index, status, delay.count());
+    for (milliseconds waited(0); waited < delay && !stopping_; waited += kPoll)
+      std::this_thread::sleep_for(kPoll);
+    delay = std::min(delay * 2, kLongestDelay);
+  }
+}
+
+}  // namespace quantd

@@ -1,0 +1,38 @@
+// Starts the local workers and keeps them running.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace quantd {
+
+struct SupervisorOptions {
+  int workers = 1;
+  int threads = 0;      // of each worker; 0 means all cores
+  std::string server;   // address the workers call
+  std::string objects;  // URL of the object store
+  std::string log_format;
+};
+
+// Runs `quantd-worker` from this program's own folder. A worker that ends is started again, after 0.1 s at
+// first and up to 10 s when it keeps ending. The destructor asks them to stop, and kills those that have not
+// after 5 s.
+class Supervisor {
+ public:
+  explicit Supervisor(SupervisorOptions options);
+  ~Supervisor();
+
+ private:
+  void Run(int index);
+  pid_t Start();
+
+  SupervisorOptions options_;
+  std::atomic<bool> stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace quantd
