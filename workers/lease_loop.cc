@@ -1,0 +1,199 @@
+#include "workers/lease_loop.h"
+
+#include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/status.h"
+#include "workers/engine/artifact_store.h"
+#include "workers/task_runner.h"
+
+namespace quantd {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr int64_t kLeaseWaitSeconds = 10;
+constexpr milliseconds kBackoff(500);
+// Cancel acts within 2 s, so heartbeats are more frequent than the lease needs.
+constexpr milliseconds kHeartbeat(500);
+
+int64_t PeakMemory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
+}
+
+void SetDeadline(grpc::ClientContext& context, seconds timeout) {
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+}
+
+// Keeps the lease of one assignment from a thread of its own.
+class Heartbeats {
+ public:
+  Heartbeats(v1::WorkerService::Stub& stub, const v1::Assignment& assignment,
+             const std::atomic<bool>& stopping)
+      : stub_(stub), assignment_(assignment), stopping_(stopping), thread_([this] { Run(); }) {}
+
+  ~Heartbeats() {
+    {
+      std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  // False: stop working.
+  bool Progress(const v1::JobProgress& progress) {
+    std::lock_guard lock(mutex_);
+    progress_ = progress;
+    return !cancelled_ && !lost_ && !stopping_;
+  }
+  bool lost() const {
+    std::lock_guard lock(mutex_);
+    return lost_;
+  }
+
+ private:
+  void Run() {
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, kHeartbeat, [&] { return done_; })) {
+      v1::HeartbeatRequest request;
+      request.set_task_id(assignment_.task_id());
+      request.set_fencing_token(assignment_.fencing_token());
+      if (!progress_.stage().empty()) *request.mutable_progress() = progress_;
+      request.mutable_figures()->set_memory_peak_bytes(PeakMemory());
+      lock.unlock();
+      grpc::ClientContext context;
+      SetDeadline(context, seconds(5));
+      v1::HeartbeatResponse response;
+      const grpc::Status status = stub_.Heartbeat(&context, request, &response);
+      lock.lock();
+      // A server that is away may come back before the lease ends; only its word that the lease is lost
+      // counts.
+      if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) lost_ = true;
+      if (status.ok() && response.cancel()) cancelled_ = true;
+    }
+  }
+
+  v1::WorkerService::Stub& stub_;
+  const v1::Assignment& assignment_;
+  const std::atomic<bool>& stopping_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  v1::JobProgress progress_;
+  bool done_ = false;
+  bool cancelled_ = false;
+  bool lost_ = false;
+  std::thread thread_;
+};
+
+std::string Describe(const v1::Assignment& assignment) {
+  return assignment.job().empty() ? assignment.model() : assignment.job();
+}
+
+}  // namespace
+
+LeaseLoop::LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options)
+    : stub_(v1::WorkerService::NewStub(channel)),
+      store_(store),
+      options_(std::move(options)),
+      engine_(DescribeEngine()) {}
+
+void LeaseLoop::Run(const std::atomic<bool>& stopping) {
+  while (!stopping) {
+    v1::LeaseRequest request;
+    request.set_worker_id(options_.worker_id);
+    for (v1::TaskKind kind : options_.kinds) request.add_kinds(kind);
+    request.mutable_wait()->set_seconds(kLeaseWaitSeconds);
+    *request.mutable_engine() = engine_;
+    grpc::ClientContext context;
+    SetDeadline(context, seconds(kLeaseWaitSeconds + 5));
+    v1::LeaseResponse response;
+    // The call is given up when the worker stops.
+    std::jthread canceller([&](std::stop_token token) {
+      while (!token.stop_requested() && !stopping) std::this_thread::sleep_for(milliseconds(50));
+      if (stopping) context.TryCancel();
+    });
+    const grpc::Status status = stub_->Lease(&context, request, &response);
+    canceller.request_stop();
+    canceller.join();
+    if (!status.ok()) {
+      std::this_thread::sleep_for(kBackoff);
+      continue;
+    }
+    if (!response.has_assignment()) continue;
+    RunAssignment(response.assignment(), stopping);
+    if (options_.once) return;
+  }
+}
+
+void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping) {
+  const std::string name = Describe(assignment);
+  spdlog::info("{} begins, attempt {}", name, assignment.attempt());
+  v1::CompleteRequest complete;
+  absl::Status result;
+  bool lost = false;
+  {
+    Heartbeats heartbeats(*stub_, assignment, stopping);
+    TaskOptions options;
+    options.threads = options_.threads;
+    options.on_progress = [&](const v1::JobProgress& progress) { return heartbeats.Progress(progress); };
+    result = RunTask(assignment, store_, options, complete);
+    lost = heartbeats.lost();
+  }
+  if (absl::IsCancelled(result) && stopping) result = absl::UnavailableError("its worker is stopping");
+  grpc::Status reported;
+  if (!lost) reported = Report(assignment, result, complete);
+  lost = lost || reported.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
+  // Nobody knows of what this attempt wrote.
+  if ((lost || !reported.ok()) && !assignment.artifact_prefix().empty()) {
+    if (absl::Status status = RemoveObjects(store_, assignment.artifact_prefix()); !status.ok()) {
+      spdlog::warn("{} leaves objects: {}", name, std::string(status.message()));
+    }
+  }
+  spdlog::info("{} ends: {}", name,
+               lost          ? "lease lost"
+               : result.ok() ? "done"
+                             : std::string(result.message()));
+}
+
+grpc::Status LeaseLoop::Report(const v1::Assignment& assignment, const absl::Status& result,
+                               v1::CompleteRequest& complete) {
+  complete.set_task_id(assignment.task_id());
+  complete.set_fencing_token(assignment.fencing_token());
+  complete.mutable_figures()->set_memory_peak_bytes(PeakMemory());
+  complete.mutable_figures()->set_device("cpu");
+  v1::FailRequest fail;
+  fail.set_task_id(assignment.task_id());
+  fail.set_fencing_token(assignment.fencing_token());
+  fail.set_code(static_cast<int>(result.code()));
+  fail.set_message(std::string(result.message()));
+  fail.set_field(FieldOf(result).value_or(""));
+  *fail.mutable_figures() = complete.figures();
+  // Long enough for a server to be restarted; the lease decides whether the result still counts.
+  constexpr int kTries = 60;
+  grpc::Status status;
+  for (int i = 0; i < kTries; ++i) {
+    grpc::ClientContext context;
+    SetDeadline(context, seconds(10));
+    google::protobuf::Empty response;
+    status =
+        result.ok() ? stub_->Complete(&context, complete, &response) : stub_->Fail(&context, fail, &response);
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE &&
+        status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
+      return status;
+    }
+    std::this_thread::sleep_for(kBackoff);
+  }
+  return status;
+}
+
+}  // namespace quantd

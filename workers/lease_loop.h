@@ -1,0 +1,41 @@
+// Takes tasks of some kinds, one at a time, until it is told to stop.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quantd/v1/worker_service.grpc.pb.h"
+#include "storage/objects/object_store.h"
+
+namespace quantd {
+
+struct LeaseLoopOptions {
+  std::string worker_id;
+  std::vector<v1::TaskKind> kinds;
+  int threads = 1;
+  bool once = false;  // ends after one task
+};
+
+class LeaseLoop {
+ public:
+  LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options);
+
+  // Returns when `stopping` is set or, with `once`, after a task. A task that runs when `stopping` is set is
+  // given back.
+  void Run(const std::atomic<bool>& stopping);
+
+ private:
+  void RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping);
+  // Retries while the server can't be reached. FAILED_PRECONDITION: the lease is lost.
+  grpc::Status Report(const v1::Assignment& assignment, const absl::Status& result,
+                      v1::CompleteRequest& complete);
+
+  std::unique_ptr<v1::WorkerService::Stub> stub_;
+  ObjectStore& store_;
+  LeaseLoopOptions options_;
+  v1::Engine engine_;
+};
+
+}  // namespace quantd

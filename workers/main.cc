@@ -1,0 +1,108 @@
+// quantd-worker: leases tasks from quantd and runs them.
+#include <grpcpp/grpcpp.h>
+#include <malloc.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/random_id.h"
+#include "storage/objects/open_store.h"
+#include "workers/lease_loop.h"
+
+namespace quantd {
+namespace {
+
+struct Flags {
+  std::string server = "127.0.0.1:7600";
+  std::string objects;
+  std::string worker_id;
+  int threads = 0;
+  int parent = 0;
+  bool once = false;
+  std::string log_format = "text";
+};
+
+void SetUpLog(const std::string& format) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("quantd-worker"));
+  if (format == "json") {
+    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","process":%P,"message":"%v"})");
+  } else {
+    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l worker %P: %v");
+  }
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("quantd-worker: runs quantd's tasks");
+  Flags flags;
+  app.add_option("--server", flags.server, "Address of quantd")
+      ->envname("QUANTD_SERVER")
+      ->capture_default_str();
+  app.add_option("--objects", flags.objects, "Object store, file:DIR")->envname("QUANTD_OBJECTS")->required();
+  app.add_option("--worker-id", flags.worker_id, "Name of this worker; default: made from host and process");
+  app.add_option("--threads", flags.threads, "Encoder threads; 0 means all cores")
+      ->envname("QUANTD_WORKER_THREADS");
+  app.add_option("--parent", flags.parent, "Ends when this process, its parent, does");
+  app.add_flag("--once", flags.once, "Ends after one job");
+  app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  CLI11_PARSE(app, argc, argv);
+  SetUpLog(flags.log_format);
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  if (flags.parent != 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != flags.parent) return 0;  // it ended before the call above
+  }
+  // Tiles come and go between threads: few arenas keep what is free together.
+  mallopt(M_ARENA_MAX, 2);
+
+  absl::StatusOr<std::unique_ptr<ObjectStore>> store = OpenObjectStore(flags.objects);
+  if (!store.ok()) {
+    std::fprintf(stderr, "quantd-worker: %s\n", std::string(store.status().message()).c_str());
+    return 1;
+  }
+  const int threads =
+      flags.threads > 0 ? flags.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (flags.worker_id.empty()) {
+    char host[256] = "";
+    gethostname(host, sizeof(host) - 1);
+    flags.worker_id = absl::StrCat(host, "-", getpid(), "-", RandomId());
+  }
+  auto channel = grpc::CreateChannel(flags.server, grpc::InsecureChannelCredentials());
+  std::atomic<bool> stopping = false;
+  std::thread waiter([&] {
+    int signal_number = 0;
+    sigwait(&signals, &signal_number);
+    stopping = true;
+  });
+  {
+    // Short tasks have a loop of their own: an inspection never waits for a job.
+    std::jthread short_tasks([&] {
+      LeaseLoop loop(channel, **store, {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, false});
+      loop.Run(stopping);
+    });
+    LeaseLoop jobs(channel, **store, {flags.worker_id, {v1::QUANTIZE}, threads, flags.once});
+    jobs.Run(stopping);
+    stopping = true;
+  }
+  kill(getpid(), SIGTERM);  // releases the waiter when the loop ended by itself
+  waiter.join();
+  return 0;
+}
+
+}  // namespace
+}  // namespace quantd
+
+int main(int argc, char** argv) { return quantd::Main(argc, argv); }

@@ -1,0 +1,25 @@
+// Runs one assignment: reads the model from the object store, inspects, plans or quantizes, and makes the
+// answer's message.
+#pragma once
+
+#include <functional>
+
+#include "quantd/v1/worker_service.pb.h"
+#include "storage/objects/object_store.h"
+
+namespace quantd {
+
+// What this engine can do, for LeaseRequest.
+v1::Engine DescribeEngine();
+
+struct TaskOptions {
+  int threads = 1;
+  // Called often. Returning false stops the task with CANCELLED.
+  std::function<bool(const v1::JobProgress&)> on_progress;
+};
+
+// Fills the result of `out`. Errors carry the field that is wrong (base/status.h).
+absl::Status RunTask(const v1::Assignment& assignment, ObjectStore& store, const TaskOptions& options,
+                     v1::CompleteRequest& out);
+
+}  // namespace quantd
