@@ -48,14 +48,16 @@ absl::Status ErrnoStatus(int error_number, std::string_view what);
 #define QUANTD_CONCAT(a, b) QUANTD_CONCAT_INNER(a, b)
 
 // Returns the status from the enclosing function when it is an error.
-#define RETURN_IF_ERROR(expression)                                                           \
-  do {                                                                                        \
-    if (absl::Status quantd_status = (expression); !quantd_status.ok()) return quantd_status; \
+#define RETURN_IF_ERROR(expression) \
+  RETURN_IF_ERROR_INNER(QUANTD_CONCAT(quantd_status_, __COUNTER__), expression)
+#define RETURN_IF_ERROR_INNER(holder, expression)                        \
+  do {                                                                   \
+    if (absl::Status holder = (expression); !holder.ok()) return holder; \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto x, Make()): x is the value, or the function returns Make's error.
 #define ASSIGN_OR_RETURN(declaration, expression) \
-  ASSIGN_OR_RETURN_INNER(QUANTD_CONCAT(quantd_or_, __LINE__), declaration, expression)
+  ASSIGN_OR_RETURN_INNER(QUANTD_CONCAT(quantd_or_, __COUNTER__), declaration, expression)
 #define ASSIGN_OR_RETURN_INNER(holder, declaration, expression) \
   auto holder = (expression);                                   \
   if (!holder.ok()) return std::move(holder).status();          \
