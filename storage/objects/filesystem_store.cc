@@ -1,7 +1,7 @@
 #include "storage/objects/filesystem_store.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -10,9 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/random_id.h"
 #include "base/relative_path.h"
 #include "base/status.h"
@@ -58,11 +56,31 @@ absl::Status MakeFolders(const fs::path& folder) {
 // The durable bytes of `fd` become the object `target`: flush, rename, flush the folder.
 absl::Status Publish(int fd, const fs::path& from, const fs::path& target) {
   RETURN_IF_ERROR(SyncFile(fd, from.string()));
-  RETURN_IF_ERROR(MakeFolders(target.parent_path()));
-  if (::rename(from.c_str(), target.c_str()) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("cannot rename to ", target.string()));
+  // A concurrent Remove may take the folder away while it is empty; the next try makes it again.
+  constexpr int kTries = 100;
+  for (int attempt = 1;; ++attempt) {
+    absl::Status status = MakeFolders(target.parent_path());
+    if (status.ok() && ::rename(from.c_str(), target.c_str()) == 0) break;
+    if (status.ok()) status = ErrnoStatus(errno, absl::StrCat("cannot rename to ", target.string()));
+    if (!absl::IsNotFound(status) || attempt == kTries) return status;
   }
-  return SyncFolder(target.parent_path());
+  absl::Status synced = SyncFolder(target.parent_path());
+  // The object was removed again already, and its folder with it.
+  return absl::IsNotFound(synced) ? absl::OkStatus() : synced;
+}
+
+// A new file that holds a lock until it is closed, also by the end of its process: the sign that somebody
+// still writes it.
+absl::StatusOr<UniqueFd> CreateLocked(const fs::path& path) {
+  for (;;) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("cannot create ", path.string()));
+    if (::flock(fd.get(), LOCK_EX) != 0)
+      return ErrnoStatus(errno, absl::StrCat("cannot lock ", path.string()));
+    // A store that opened in between may have taken the file for a leftover.
+    struct stat info;
+    if (::fstat(fd.get(), &info) == 0 && info.st_nlink > 0) return fd;
+  }
 }
 
 class FilesystemWriter final : public ObjectWriter {
@@ -102,7 +120,12 @@ class FilesystemUpload final : public ResumableUpload {
   uint64_t durable_size() const override { return durable_; }
 
   absl::Status Append(std::span<const std::byte> bytes) override {
-    RETURN_IF_ERROR(WriteAll(fd_.get(), bytes, path_.string()));
+    if (absl::Status status = WriteAll(fd_.get(), bytes, path_.string()); !status.ok()) {
+      // A full disk may have taken a part of them, and the next bytes go to the file's end.
+      if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
+        return ErrnoStatus(errno, absl::StrCat("cannot truncate ", path_.string()));
+      return status;
+    }
     size_ += bytes.size();
     return absl::OkStatus();
   }
@@ -155,10 +178,8 @@ class FilesystemStore final : public ObjectStore {
 
   absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(const std::string& key) override {
     RETURN_IF_ERROR(CheckRelativePath(key));
-    // The process's number tells a later start which leftovers nobody writes any more.
-    fs::path path = temporary_ / absl::StrCat(::getpid(), "-", RandomId());
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("cannot create ", path.string()));
+    fs::path path = temporary_ / RandomId();
+    ASSIGN_OR_RETURN(UniqueFd fd, CreateLocked(path));
     return std::make_unique<FilesystemWriter>(std::move(fd), std::move(path), objects_ / key);
   }
 
@@ -201,9 +222,7 @@ class FilesystemStore final : public ObjectStore {
   }
 
   absl::StatusOr<std::unique_ptr<ResumableUpload>> ResumeUpload(const std::string& id) override {
-    RETURN_IF_ERROR(CheckRelativePath(id));
-    if (id.find('/') != std::string::npos)
-      return absl::InvalidArgumentError(absl::StrCat("upload id \"", id, "\" has parts"));
+    RETURN_IF_ERROR(CheckUploadId(id));
     const fs::path path = uploads_ / id;
     UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
@@ -215,6 +234,15 @@ class FilesystemStore final : public ObjectStore {
                                               static_cast<uint64_t>(info.st_size));
   }
 
+  absl::StatusOr<uint64_t> UploadSize(const std::string& id) override {
+    RETURN_IF_ERROR(CheckUploadId(id));
+    struct stat info;
+    const std::string path = (uploads_ / id).string();
+    if (::stat(path.c_str(), &info) == 0) return static_cast<uint64_t>(info.st_size);
+    if (errno == ENOENT) return uint64_t{0};
+    return ErrnoStatus(errno, absl::StrCat("cannot stat ", path));
+  }
+
   absl::StatusOr<std::optional<uint64_t>> FreeBytes() override {
     struct statvfs info;
     if (::statvfs(objects_.c_str(), &info) != 0) return ErrnoStatus(errno, "cannot ask for free space");
@@ -222,15 +250,12 @@ class FilesystemStore final : public ObjectStore {
   }
 
  private:
+  // What no living process has locked.
   void RemoveLeftovers() {
     std::error_code error;
     for (const fs::directory_entry& entry : fs::directory_iterator(temporary_, error)) {
-      const std::vector<std::string> parts =
-          absl::StrSplit(entry.path().filename().string(), absl::MaxSplits('-', 1));
-      int process = 0;
-      const bool alive =
-          absl::SimpleAtoi(parts[0], &process) && process > 0 && (::kill(process, 0) == 0 || errno == EPERM);
-      if (!alive) fs::remove(entry.path(), error);
+      UniqueFd fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+      if (fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
     }
   }
 

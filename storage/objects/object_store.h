@@ -65,8 +65,13 @@ class ObjectStore {
   // Opens the upload of that id, new or left by an earlier life. Ids are single path parts. Everything that
   // is found is made durable first, so that durable_size() counts it.
   virtual absl::StatusOr<std::unique_ptr<ResumableUpload>> ResumeUpload(const std::string& id) = 0;
+  // Bytes that ResumeUpload would find, durable or not; 0 when there is no such upload.
+  virtual absl::StatusOr<uint64_t> UploadSize(const std::string& id) = 0;
   // Bytes that still fit, where the store knows.
   virtual absl::StatusOr<std::optional<uint64_t>> FreeBytes() = 0;
 };
+
+// For adapters: INVALID_ARGUMENT unless `id` is a single path part.
+absl::Status CheckUploadId(const std::string& id);
 
 }  // namespace quantd

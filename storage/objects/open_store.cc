@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/objects/filesystem_store.h"
+#include "storage/objects/memory_store.h"
 
 namespace quantd {
 
@@ -10,7 +11,9 @@ absl::StatusOr<std::unique_ptr<ObjectStore>> OpenObjectStore(const std::string& 
   constexpr char kFile[] = "file:";
   if (absl::StartsWith(url, kFile) && url.size() > sizeof(kFile) - 1)
     return OpenFilesystemStore(url.substr(sizeof(kFile) - 1));
-  return absl::InvalidArgumentError(absl::StrCat("object store \"", url, "\" is not of the form file:DIR"));
+  if (url == "memory:") return OpenMemoryStore();
+  return absl::InvalidArgumentError(
+      absl::StrCat("object store \"", url, "\" is not of the form file:DIR or memory:"));
 }
 
 }  // namespace quantd

@@ -8,7 +8,8 @@
 
 namespace quantd {
 
-// "file:DIR": the folder is made if it is missing. INVALID_ARGUMENT for any other scheme.
+// "file:DIR": the folder is made if it is missing. "memory:": a new store that only this process sees.
+// INVALID_ARGUMENT for any other scheme.
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenObjectStore(const std::string& url);
 
 }  // namespace quantd

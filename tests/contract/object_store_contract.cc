@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 namespace quantd {
 namespace {
@@ -36,6 +37,19 @@ std::string ObjectStoreContract::Get(const std::string& key) {
   auto file = store_->OpenForRead(key);
   if (!file.ok()) return std::string(absl::StatusCodeToString(file.status().code()));
   return *ReadAll(**file, 1 << 20);
+}
+
+void ObjectStoreContract::RunAndKill(const std::function<void()>& work) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    work();
+    if (!HasFailure()) ::raise(SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
 }
 
 TEST_P(ObjectStoreContract, AnObjectIsVisibleAfterItsCommitOnly) {
@@ -117,19 +131,59 @@ TEST_P(ObjectStoreContract, ADiscardedUploadBeginsAgain) {
 }
 
 TEST_P(ObjectStoreContract, AProcessKilledWhileItWritesLeavesNothingVisible) {
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    auto writer = store_->Create("half");
-    if (writer.ok() && (*writer)->Append(Bytes("half-written")).ok()) ::raise(SIGKILL);
-    ::_exit(1);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_TRUE(Put("half", "whole").ok());
+  std::unique_ptr<ObjectWriter> writer;
+  RunAndKill([&] {
+    writer = *store_->Create("half");
+    ASSERT_TRUE(writer->Append(Bytes("half-written")).ok());
+    ASSERT_TRUE((*store_->Create("other"))->Append(Bytes("x")).ok());
+  });
   Reopen();
-  EXPECT_EQ(Get("half"), "NOT_FOUND");
-  EXPECT_TRUE(store_->List("")->empty());
+  EXPECT_EQ(Get("half"), "whole");
+  EXPECT_EQ(store_->List("")->size(), 1u);
+}
+
+TEST_P(ObjectStoreContract, AProcessKilledAfterASyncLosesNothingBeforeIt) {
+  if (!GetParam().outlives_process) GTEST_SKIP() << "the store ends with its process";
+  std::unique_ptr<ResumableUpload> upload;
+  RunAndKill([&] {
+    upload = *store_->ResumeUpload("id");
+    ASSERT_TRUE(upload->Append(Bytes("hello ")).ok());
+    ASSERT_TRUE(upload->Sync().ok());
+    ASSERT_TRUE(Put("committed", "object").ok());
+  });
+  Reopen();
+  EXPECT_EQ(Get("committed"), "object");
+  upload = *store_->ResumeUpload("id");
+  ASSERT_EQ(upload->durable_size(), 6u);
+  ASSERT_TRUE(upload->Append(Bytes("world")).ok());
+  ASSERT_TRUE(upload->Commit("blobs/x").ok());
+  EXPECT_EQ(Get("blobs/x"), "hello world");
+}
+
+TEST_P(ObjectStoreContract, TellsAnUploadsSizeWithoutBeginningIt) {
+  EXPECT_EQ(*store_->UploadSize("id"), 0u);
+  auto upload = store_->ResumeUpload("id");
+  ASSERT_TRUE((*upload)->Append(Bytes("hello")).ok());
+  ASSERT_TRUE((*upload)->Sync().ok());
+  EXPECT_EQ(*store_->UploadSize("id"), 5u);
+  EXPECT_EQ(store_->UploadSize("a/b").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(ObjectStoreContract, CommitsWhileTheFoldersLastObjectIsRemoved) {
+  constexpr int kRounds = 200;
+  std::thread remover([&] {
+    for (int i = 0; i < kRounds; ++i) {
+      EXPECT_TRUE(Put("folder/sub/one", "x").ok());
+      EXPECT_TRUE(store_->Remove("folder/sub/one").ok());
+    }
+  });
+  for (int i = 0; i < kRounds; ++i) {
+    ASSERT_TRUE(Put("folder/sub/two", "y").ok());
+    ASSERT_EQ(Get("folder/sub/two"), "y");
+    ASSERT_TRUE(store_->Remove("folder/sub/two").ok());
+  }
+  remover.join();
 }
 
 TEST_P(ObjectStoreContract, TellsHowMuchFits) { EXPECT_GT(store_->FreeBytes()->value_or(1), 0u); }

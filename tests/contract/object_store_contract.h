@@ -16,6 +16,8 @@ struct StoreUnderTest {
   const char* name;
   // Opens the store at an empty or existing place below `folder`.
   std::function<std::unique_ptr<ObjectStore>(const std::string& folder)> open;
+  // Whether another process, or a later one, sees what was stored.
+  bool outlives_process = true;
 };
 
 class ObjectStoreContract : public testing::TestWithParam<StoreUnderTest> {
@@ -23,8 +25,13 @@ class ObjectStoreContract : public testing::TestWithParam<StoreUnderTest> {
   void SetUp() override;
   void TearDown() override;
 
-  // As a new process would see it.
-  void Reopen() { store_ = GetParam().open(folder_); }
+  // As a new process would see it, where one can.
+  void Reopen() {
+    if (store_ == nullptr || GetParam().outlives_process) store_ = GetParam().open(folder_);
+  }
+
+  // Runs `work` in another process, which is killed where `work` ends.
+  void RunAndKill(const std::function<void()>& work);
 
   absl::Status Put(const std::string& key, const std::string& content);
   // The content, or the error's name.
