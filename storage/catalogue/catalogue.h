@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -109,6 +110,10 @@ class Catalogue {
   // Queues the tasks whose lease ran out again, or fails them. How many.
   absl::StatusOr<int> ExpireLeases();
 
+  absl::StatusOr<CatalogueStatistics> Statistics();
+  // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has and no valid lease is writing.
+  absl::StatusOr<std::vector<std::string>> UnusedArtifacts(const std::vector<std::string>& object_keys);
+
  private:
   Catalogue(std::unique_ptr<Database> database, Clock& clock, CatalogueOptions options);
 
@@ -120,10 +125,12 @@ class Catalogue {
       std::lock_guard lock(mutex_);
       if (absl::Status status = Begin(); !status.ok()) return status;
       decltype(body()) inner = body();
-      const bool commit = StatusOf(inner).ok();
-      if (absl::Status status = End(commit); !status.ok()) return status;
-      if (commit) notifications = std::move(pending_);
-      pending_ = {};
+      const bool committing = StatusOf(inner).ok();
+      absl::Status ended = End(committing);
+      Notifications pending = std::exchange(pending_, {});
+      // What went wrong in the body says more than a rollback that SQLite had done itself.
+      if (committing && !ended.ok()) return ended;
+      if (committing) notifications = std::move(pending);
       return inner;
     }();
     Notify(notifications);

@@ -11,6 +11,9 @@ namespace {
 TaskRecord ReadTask(const Statement& row) {
   return {row.Text(0), static_cast<TaskKind>(row.Integer(1)), row.Text(2), row.Text(3), row.Text(4)};
 }
+// A finished plan is taken at once, unless its client is gone.
+constexpr absl::Duration kPlanRetention = absl::Minutes(1);
+
 constexpr char kTaskColumns[] = "id, kind, model_id, job_id, targets";
 
 // Errors that another try would meet again.
@@ -242,6 +245,10 @@ absl::StatusOr<int> Catalogue::ExpireLeases() {
       expired.push_back(ReadTask(find));
     }
     for (const TaskRecord& task : expired) RETURN_IF_ERROR(Requeue(task, "its worker was lost"));
+    // Plans that nobody waits for any more.
+    RETURN_IF_ERROR(database_->Prepare("DELETE FROM tasks WHERE finished=1 AND expires<=?")
+                        .BindAll(absl::ToUnixMicros(clock_.Now() - kPlanRetention))
+                        .Run());
     return static_cast<int>(expired.size());
   });
 }

@@ -1,91 +1,9 @@
 // What the catalogue promises: transitions of models and jobs, leases with fencing tokens, events without
 // gaps.
-#include "storage/catalogue/catalogue.h"
-
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-
-#include "base/status.h"
+#include "tests/contract/catalogue_fixture.h"
 
 namespace quantd {
 namespace {
-
-class ManualClock : public Clock {
- public:
-  absl::Time Now() override { return now_; }
-  void Advance(absl::Duration by) { now_ += by; }
-
- private:
-  absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
-};
-
-class CatalogueTest : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "/catalogue_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
-    Reopen();
-  }
-  void TearDown() override {
-    catalogue_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
-  // As after a restart.
-  void Reopen() {
-    catalogue_.reset();
-    auto opened =
-        Catalogue::Open(folder_ + "/catalogue.db", clock_, {.max_attempts = 2, .lease = absl::Seconds(10)});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    catalogue_ = *std::move(opened);
-  }
-
-  static BlobId Blob(char digit) { return {std::string(64, digit), 10}; }
-
-  void Upload(const BlobId& blob) {
-    auto upload = catalogue_->BeginUpload(blob);
-    ASSERT_TRUE(upload.ok()) << upload.status();
-    ASSERT_TRUE(catalogue_->FinishUpload(upload->id, "blobs/" + blob.sha256).ok());
-  }
-
-  LeaseRecord Lease(TaskKind kind) {
-    auto lease = catalogue_->LeaseTask({kind}, "worker");
-    EXPECT_TRUE(lease.ok()) << lease.status();
-    EXPECT_TRUE(lease->has_value());
-    return lease->value_or(LeaseRecord{});
-  }
-
-  bool HasTask(TaskKind kind) {
-    auto lease = catalogue_->LeaseTask({kind}, "worker");
-    return lease.ok() && lease->has_value();
-  }
-
-  std::string ReadyModel() {
-    Upload(Blob('a'));
-    auto model = catalogue_->CreateModel("model", {{"config.json", Blob('a')}}, "");
-    const LeaseRecord lease = Lease(TaskKind::kInspect);
-    EXPECT_TRUE(catalogue_->CompleteInspect(lease.task.id, lease.token, "summary").ok());
-    return model->id;
-  }
-
-  std::string QueuedJob() { return catalogue_->CreateJob(ReadyModel(), "targets", {{"team", "a"}}, "")->id; }
-
-  std::vector<EventType> Events(const std::string& job) {
-    std::vector<EventType> types;
-    const auto events = catalogue_->ListEvents(job, 0, 100);
-    for (const EventRecord& event : *events) {
-      EXPECT_EQ(event.revision, static_cast<int64_t>(types.size()) + 1);
-      types.push_back(event.type);
-    }
-    return types;
-  }
-
-  std::string folder_;
-  ManualClock clock_;
-  std::unique_ptr<Catalogue> catalogue_;
-};
 
 TEST_F(CatalogueTest, AnUploadKeepsItsIdUntilTheBlobIsComplete) {
   const std::string id = catalogue_->BeginUpload(Blob('a'))->id;
@@ -250,6 +168,77 @@ TEST_F(CatalogueTest, APlanIsTakenOnce) {
   ASSERT_TRUE(catalogue_->CompletePlan(lease.task.id, lease.token, "sizes").ok());
   EXPECT_EQ(*catalogue_->TakePlan(plan), "sizes");
   EXPECT_TRUE(absl::IsNotFound(catalogue_->TakePlan(plan).status()));
+}
+
+TEST_F(CatalogueTest, APlanThatNobodyTakesIsForgotten) {
+  const std::string plan = *catalogue_->QueuePlan(ReadyModel(), "targets");
+  const LeaseRecord lease = Lease(TaskKind::kPlan);
+  ASSERT_TRUE(catalogue_->CompletePlan(lease.task.id, lease.token, "sizes").ok());
+  clock_.Advance(absl::Hours(1));
+  EXPECT_EQ(*catalogue_->ExpireLeases(), 0);
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->TakePlan(plan).status()));
+}
+
+TEST_F(CatalogueTest, APlansErrorIsTheOneOfItsWorker) {
+  const std::string plan = *catalogue_->QueuePlan(ReadyModel(), "targets");
+  const LeaseRecord lease = Lease(TaskKind::kPlan);
+  ASSERT_TRUE(
+      catalogue_->FailTask(lease.task.id, lease.token, absl::InvalidArgumentError("no such scheme")).ok());
+  EXPECT_EQ(catalogue_->TakePlan(plan).status(), absl::InvalidArgumentError("no such scheme"));
+}
+
+TEST_F(CatalogueTest, KeepsSerializedBytesAsTheyAre) {
+  const std::string bytes("\0\xff\x80text\0", 8);
+  auto job = catalogue_->CreateJob(ReadyModel(), bytes, {}, "");
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, bytes, {}).ok());
+  EXPECT_EQ(catalogue_->GetJob(job->id)->targets_blob, bytes);
+  EXPECT_EQ(catalogue_->GetJob(job->id)->result_blob, bytes);
+}
+
+TEST_F(CatalogueTest, ABlobThatAnotherModelNeedsStays) {
+  const std::string first = ReadyModel();
+  const std::string second = ReadyModel();
+  EXPECT_TRUE(catalogue_->DeleteModel(first)->empty());
+  EXPECT_TRUE(catalogue_->FindBlob(Blob('a')).ok());
+  EXPECT_EQ(catalogue_->DeleteModel(second)->size(), 1u);
+}
+
+TEST_F(CatalogueTest, ArtifactsAreUnusedUnlessAJobHasThemOrALeaseWritesThem) {
+  const std::string job = QueuedJob();
+  const LeaseRecord lost = Lease(TaskKind::kQuantize);
+  clock_.Advance(absl::Seconds(10));
+  ASSERT_EQ(*catalogue_->ExpireLeases(), 1);
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  const auto key = [&](int64_t token) { return "artifacts/" + job + "/" + std::to_string(token) + "/file"; };
+  const std::vector<std::string> keys = {key(lost.token), key(lease.token)};
+  EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
+  ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), key(lease.token)}}).ok());
+  EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
+  ASSERT_TRUE(catalogue_->DeleteJob(job).ok());
+  EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), keys);
+}
+
+TEST_F(CatalogueTest, CountsJobsAndBytes) {
+  const absl::Time begin = clock_.Now();
+  const std::string model = catalogue_->GetJob(QueuedJob())->model_id;
+  clock_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(catalogue_->CreateJob(model, "t", {}, "").ok());
+  ASSERT_TRUE(catalogue_->BeginUpload(Blob('c')).ok());
+  auto statistics = catalogue_->Statistics();
+  ASSERT_TRUE(statistics.ok()) << statistics.status();
+  EXPECT_EQ(statistics->jobs, (std::map<JobState, int64_t>{{JobState::kQueued, 2}}));
+  EXPECT_EQ(statistics->oldest_queued_job, begin);
+  EXPECT_EQ(statistics->source_bytes, 10);
+  EXPECT_EQ(statistics->upload_bytes, 10);
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  EXPECT_EQ(catalogue_->Statistics()->busy_workers, 1);
+  ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "artifact"}}).ok());
+  statistics = catalogue_->Statistics();
+  EXPECT_EQ(statistics->jobs,
+            (std::map<JobState, int64_t>{{JobState::kQueued, 1}, {JobState::kSucceeded, 1}}));
+  EXPECT_EQ(statistics->artifact_bytes, 10);
+  EXPECT_EQ(statistics->busy_workers, 0);
 }
 
 TEST_F(CatalogueTest, TellsItsListenerAfterTheTransaction) {
