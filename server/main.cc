@@ -3,11 +3,10 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <thread>
@@ -15,7 +14,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/log.h"
+#include "server/metrics/call_metrics.h"
 #include "server/metrics/http_endpoint.h"
+#include "server/metrics/job_outcomes.h"
+#include "server/metrics/refresh.h"
 #include "server/queue/dispatcher.h"
 #include "server/queue/watch_hub.h"
 #include "server/rpc/byte_stream_service.h"
@@ -76,16 +79,6 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
 }
 
-void SetUpLog(const std::string& format) {
-  auto logger = spdlog::stderr_logger_mt("quantd");
-  spdlog::set_default_logger(logger);
-  if (format == "json") {
-    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","process":%P,"message":"%v"})");
-  } else {
-    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  }
-}
-
 class Server {
  public:
   explicit Server(Flags flags) : flags_(std::move(flags)) {}
@@ -111,12 +104,21 @@ class Server {
         std::make_unique<ServerContext>(ServerContext{*catalogue_, *objects_, engines_, metrics_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     catalogue_->SetListener(
-        {.on_job_event = [this](const std::string& job) { hub_.Notify(job); },
+        {.on_job_event =
+             [this](const std::string& job) {
+               CountOutcome(*context_, job);
+               hub_.Notify(job);
+             },
          .on_task_queued = [this] { dispatcher_->Wake(); },
          .on_plan_finished = [this](const std::string& /*task*/) { dispatcher_->Wake(); }});
     RETURN_IF_ERROR(StartGrpc());
-    ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(flags_.metrics_listen, metrics_,
-                                                [this] { return engines_.Get().has_value(); }));
+    ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(
+                                flags_.metrics_listen,
+                                [this] {
+                                  RefreshMetrics(*context_, *dispatcher_);
+                                  return metrics_.Render();
+                                },
+                                [this] { return !draining_ && engines_.Get().has_value(); }));
     supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
         flags_.workers, flags_.worker_threads, address_, flags_.objects, flags_.log_format});
     std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
@@ -127,13 +129,15 @@ class Server {
   // Stops taking work, lets calls end, stops the workers.
   void Drain() {
     spdlog::info("draining");
+    draining_ = true;
     grpc_->GetHealthCheckService()->SetServingStatus(false);
     dispatcher_->Drain();
+    hub_.StopAll();
     supervisor_.reset();
     grpc_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
     grpc_->Wait();
-    dispatcher_.reset();
     http_.reset();
+    dispatcher_.reset();
     spdlog::info("drained");
   }
 
@@ -141,19 +145,28 @@ class Server {
   absl::Status StartGrpc() {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    models_ = std::make_unique<ModelServiceImpl>(*context_);
+    uploads_ = std::make_unique<UploadSessions>(*context_);
+    models_ = std::make_unique<ModelServiceImpl>(*context_, *uploads_);
     capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
     jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
     workers_ = std::make_unique<WorkerServiceImpl>(*context_, *dispatcher_);
-    bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_);
+    bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_, *uploads_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(flags_.listen, grpc::InsecureServerCredentials(), &port);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    grpc::ResourceQuota quota("quantd");
-    quota.Resize(64 << 20);
-    builder.SetResourceQuota(quota);
+    // A peer that vanished without a word is noticed within 30 s, so that its upload can be taken over.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+    interceptors.push_back(std::make_unique<CallMetricsFactory>(metrics_));
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
+    // A window of fixed size bounds what a stream can pile up while its bytes are flushed to disk.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(2 * kMaxChunkBytes));
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
              models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get()}) {
       builder.RegisterService(service);
@@ -175,6 +188,7 @@ class Server {
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<ServerContext> context_;
   std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<UploadSessions> uploads_;
   std::unique_ptr<ModelServiceImpl> models_;
   std::unique_ptr<CapabilityServiceImpl> capabilities_;
   std::unique_ptr<JobServiceImpl> jobs_;
@@ -184,6 +198,7 @@ class Server {
   std::unique_ptr<HttpEndpoint> http_;
   std::unique_ptr<Supervisor> supervisor_;
   std::string address_;
+  std::atomic<bool> draining_ = false;
 };
 
 int Main(int argc, char** argv) {

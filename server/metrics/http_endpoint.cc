@@ -3,7 +3,6 @@
 #include <CivetServer.h>
 
 #include "absl/strings/str_cat.h"
-#include "server/metrics/metrics.h"
 
 namespace quantd {
 namespace {
@@ -40,7 +39,7 @@ HttpEndpoint::HttpEndpoint() = default;
 HttpEndpoint::~HttpEndpoint() = default;
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::string& address,
-                                                                  const Metrics& metrics,
+                                                                  std::function<std::string()> render,
                                                                   std::function<bool()> is_ready) {
   std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint());
   const auto ready = [is_ready = std::move(is_ready)] {
@@ -48,7 +47,8 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::str
                       : std::pair<std::string, std::string>("503 Service Unavailable", "not ready\n");
   };
   endpoint->handlers_ = std::unique_ptr<Handlers>(new Handlers{
-      TextHandler([&metrics] { return std::pair<std::string, std::string>("200 OK", metrics.Render()); }),
+      TextHandler(
+          [render = std::move(render)] { return std::pair<std::string, std::string>("200 OK", render()); }),
       TextHandler([] { return std::pair<std::string, std::string>("200 OK", "ok\n"); }), TextHandler(ready)});
   // CivetServer reports failures by an exception only.
   try {

@@ -11,13 +11,12 @@ class CivetServer;
 
 namespace quantd {
 
-class Metrics;
-
 class HttpEndpoint {
  public:
-  // `address` is HOST:PORT; port 0 picks a free one. `is_ready` is called from several threads.
+  // `address` is HOST:PORT; port 0 picks a free one. `render` makes the text of /metrics. Both are called
+  // from several threads.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const std::string& address,
-                                                             const Metrics& metrics,
+                                                             std::function<std::string()> render,
                                                              std::function<bool()> is_ready);
   ~HttpEndpoint();
 

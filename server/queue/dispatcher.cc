@@ -2,13 +2,22 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
+
+#include "base/status.h"
 
 namespace quantd {
 namespace {
 
 // How often leases and deadlines are looked at when nothing wakes the thread.
 constexpr std::chrono::milliseconds kTick(250);
+
+absl::Status NoPlan(bool draining) {
+  return RetryAfter(absl::StatusCode::kUnavailable,
+                    draining ? "the server is stopping" : "no worker was free to plan; try again",
+                    absl::Seconds(1));
+}
 
 }  // namespace
 
@@ -54,6 +63,7 @@ void Dispatcher::Drain() {
 }
 
 void Dispatcher::Run() {
+  CollectArtifacts();
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait_for(lock, kTick, [&] { return woken_ || stopping_; });
@@ -67,13 +77,15 @@ void Dispatcher::Run() {
     lock.unlock();
     Expire();
     ServeLeases(leases, draining);
-    ServePlans(plans);
+    ServePlans(plans, draining);
     lock.lock();
     leases_.splice(leases_.begin(), leases);
     plans_.splice(plans_.begin(), plans);
-    if (stopping && leases_.empty()) break;
+    idle_workers_ = std::count_if(leases_.begin(), leases_.end(), [](const LeaseWaiter& waiter) {
+      return std::count(waiter.kinds.begin(), waiter.kinds.end(), TaskKind::kQuantize) > 0;
+    });
+    if (stopping && leases_.empty() && plans_.empty()) break;
   }
-  for (PlanWaiter& waiter : plans_) waiter.done(absl::UnavailableError("the server is stopping"));
 }
 
 void Dispatcher::ServeLeases(std::list<LeaseWaiter>& waiters, bool draining) {
@@ -92,13 +104,15 @@ void Dispatcher::ServeLeases(std::list<LeaseWaiter>& waiters, bool draining) {
   }
 }
 
-void Dispatcher::ServePlans(std::list<PlanWaiter>& waiters) {
+void Dispatcher::ServePlans(std::list<PlanWaiter>& waiters, bool draining) {
   for (auto waiter = waiters.begin(); waiter != waiters.end();) {
     absl::StatusOr<std::string> plan = context_.catalogue.TakePlan(waiter->task_id);
-    if (absl::IsUnavailable(plan.status()) && absl::Now() < waiter->deadline) {
+    const bool over = draining || absl::Now() >= waiter->deadline;
+    if (absl::IsUnavailable(plan.status()) && !over) {
       ++waiter;
       continue;
     }
+    if (absl::IsUnavailable(plan.status())) plan = NoPlan(draining);
     waiter->done(std::move(plan));
     waiter = waiters.erase(waiter);
   }
@@ -111,7 +125,26 @@ void Dispatcher::Expire() {
   } else if (*expired > 0) {
     context_.metrics.leases_expired.Increment(*expired);
     spdlog::warn("{} leases ran out: their workers were lost", *expired);
+    CollectArtifacts();
   }
+}
+
+void Dispatcher::CollectArtifacts() {
+  absl::Status status = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::vector<ObjectInfo> objects, context_.objects.List("artifacts"));
+    std::vector<std::string> keys;
+    for (const ObjectInfo& object : objects) keys.push_back(object.key);
+    ASSIGN_OR_RETURN(std::vector<std::string> unused, context_.catalogue.UnusedArtifacts(keys));
+    for (const std::string& key : unused) RETURN_IF_ERROR(context_.objects.Remove(key));
+    if (!unused.empty()) spdlog::info("removed {} objects that lost attempts left", unused.size());
+    return absl::OkStatus();
+  }();
+  if (!status.ok()) spdlog::warn("artifacts could not be collected: {}", std::string(status.message()));
+}
+
+int64_t Dispatcher::idle_workers() const {
+  std::lock_guard lock(mutex_);
+  return idle_workers_;
 }
 
 }  // namespace quantd

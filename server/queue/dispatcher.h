@@ -32,8 +32,10 @@ class Dispatcher {
 
   // From the catalogue's listener: something may have changed.
   void Wake();
-  // Answers everybody who waits for a lease, and gives out none any more.
+  // Answers everybody who waits, and gives out no lease any more.
   void Drain();
+  // Workers that wait for a job.
+  int64_t idle_workers() const;
 
  private:
   struct LeaseWaiter {
@@ -51,14 +53,17 @@ class Dispatcher {
 
   void Run();
   void ServeLeases(std::list<LeaseWaiter>& waiters, bool draining);
-  void ServePlans(std::list<PlanWaiter>& waiters);
+  void ServePlans(std::list<PlanWaiter>& waiters, bool draining);
   void Expire();
+  // Removes what attempts that died left in the object store.
+  void CollectArtifacts();
 
   ServerContext& context_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::list<LeaseWaiter> leases_;
   std::list<PlanWaiter> plans_;
+  int64_t idle_workers_ = 0;
   bool woken_ = false;
   bool draining_ = false;
   bool stopping_ = false;

@@ -13,6 +13,8 @@ class Watcher {
  public:
   virtual ~Watcher() = default;
   virtual void Wake() = 0;
+  // The server is stopping: ends the stream, under the same rules.
+  virtual void Stop() = 0;
 };
 
 // Thread-safe. A watcher is removed before it is destroyed.
@@ -21,6 +23,7 @@ class WatchHub {
   void Add(const std::string& job_id, Watcher* watcher) {
     std::lock_guard lock(mutex_);
     watchers_[job_id].insert(watcher);
+    if (stopped_) watcher->Stop();
   }
 
   void Remove(const std::string& job_id, Watcher* watcher) {
@@ -38,9 +41,19 @@ class WatchHub {
     for (Watcher* watcher : found->second) watcher->Wake();
   }
 
+  // Stops all watchers, and those that come later at once.
+  void StopAll() {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    for (auto& [job, watchers] : watchers_) {
+      for (Watcher* watcher : watchers) watcher->Stop();
+    }
+  }
+
  private:
   std::mutex mutex_;
   std::map<std::string, std::set<Watcher*>> watchers_;
+  bool stopped_ = false;
 };
 
 }  // namespace quantd

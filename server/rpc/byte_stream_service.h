@@ -9,7 +9,8 @@ namespace quantd {
 
 class ByteStreamServiceImpl final : public google::bytestream::ByteStream::CallbackService {
  public:
-  explicit ByteStreamServiceImpl(ServerContext& context) : context_(context), sessions_(context) {}
+  ByteStreamServiceImpl(ServerContext& context, UploadSessions& sessions)
+      : context_(context), sessions_(sessions) {}
 
   grpc::ServerWriteReactor<google::bytestream::ReadResponse>* Read(
       grpc::CallbackServerContext* call, const google::bytestream::ReadRequest* request) override;
@@ -21,7 +22,7 @@ class ByteStreamServiceImpl final : public google::bytestream::ByteStream::Callb
 
  private:
   ServerContext& context_;
-  UploadSessions sessions_;
+  UploadSessions& sessions_;
 };
 
 }  // namespace quantd

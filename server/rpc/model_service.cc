@@ -93,7 +93,10 @@ absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
     ASSIGN_OR_RETURN(UploadRecord upload, context_.catalogue.BeginUpload(file.blob));
     v1::MissingBlob* blob = response.add_missing();
     blob->set_path(file.path);
-    blob->set_resource_name(UploadResourceName({upload.id, file.blob}));
+    const UploadName name{upload.id, file.blob};
+    blob->set_resource_name(UploadResourceName(name));
+    ASSIGN_OR_RETURN(const int64_t durable, uploads_.DurableSize(name));
+    blob->set_committed_size(durable);
   }
   context_.metrics.dedupe_bytes_saved.Increment(static_cast<double>(present_bytes));
   spdlog::info("models/{} created: {} files, {} bytes missing", model.id, files.size(), missing_bytes);

@@ -3,13 +3,14 @@
 
 #include "quantd/v1/capability_service.grpc.pb.h"
 #include "quantd/v1/model_service.grpc.pb.h"
+#include "server/rpc/upload_sessions.h"
 #include "server/server_context.h"
 
 namespace quantd {
 
 class ModelServiceImpl final : public v1::ModelService::CallbackService {
  public:
-  explicit ModelServiceImpl(ServerContext& context) : context_(context) {}
+  ModelServiceImpl(ServerContext& context, UploadSessions& uploads) : context_(context), uploads_(uploads) {}
 
   grpc::ServerUnaryReactor* CreateModel(grpc::CallbackServerContext* call,
                                         const v1::CreateModelRequest* request,
@@ -27,6 +28,7 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   absl::Status Create(const v1::CreateModelRequest& request, v1::CreateModelResponse& response);
 
   ServerContext& context_;
+  UploadSessions& uploads_;
 };
 
 class CapabilityServiceImpl final : public v1::CapabilityService::CallbackService {

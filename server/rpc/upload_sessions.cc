@@ -66,14 +66,23 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const Upload
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const UploadName& name) {
   {
     std::lock_guard lock(mutex_);
-    auto [found, is_new] = sessions_.try_emplace(name.upload_id, nullptr);
-    if (!is_new && found->second == nullptr) {
+    auto [found, is_new] = sessions_.try_emplace(name.upload_id);
+    if (!is_new && found->second.session == nullptr) {
       return RetryAfter(absl::StatusCode::kAborted, "another stream is sending this blob", absl::Seconds(1));
     }
-    if (!is_new) return std::move(found->second);
+    if (!is_new && (found->second.session->name().blob.sha256 != name.blob.sha256 ||
+                    found->second.session->name().blob.size != name.blob.size)) {
+      return InvalidField("resource_name", "names another blob than its upload");
+    }
+    if (!is_new) return std::move(found->second.session);
   }
   absl::StatusOr<std::unique_ptr<UploadSession>> session = Open(name);
-  if (!session.ok()) Forget(name.upload_id);
+  if (!session.ok()) {
+    Forget(name.upload_id);
+    return session;
+  }
+  std::lock_guard lock(mutex_);
+  sessions_[name.upload_id].durable = (*session)->durable();
   return session;
 }
 
@@ -82,11 +91,25 @@ void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
   // Without a flush the digest would be ahead of the durable bytes.
   const bool durable = session->Sync().ok();
   std::lock_guard lock(mutex_);
-  if (durable) {
-    sessions_[id] = std::move(session);
-  } else {
+  if (!durable) {
     sessions_.erase(id);
+    return;
   }
+  const int64_t size = session->durable();
+  sessions_[id] = {std::move(session), size, ++uses_};
+  CloseOldest();
+}
+
+void UploadSessions::CloseOldest() {
+  constexpr int kMostWaiting = 64;
+  int waiting = 0;
+  auto oldest = sessions_.end();
+  for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+    if (it->second.session == nullptr) continue;
+    ++waiting;
+    if (oldest == sessions_.end() || it->second.last_use < oldest->second.last_use) oldest = it;
+  }
+  if (waiting > kMostWaiting) sessions_.erase(oldest);
 }
 
 void UploadSessions::Forget(const std::string& upload_id) {
@@ -95,6 +118,15 @@ void UploadSessions::Forget(const std::string& upload_id) {
 }
 
 absl::StatusOr<int64_t> UploadSessions::DurableSize(const UploadName& name) {
+  {
+    std::lock_guard lock(mutex_);
+    auto found = sessions_.find(name.upload_id);
+    if (found != sessions_.end()) return found->second.durable;
+  }
+  // Checks the name; an upload without bytes is not opened for that.
+  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.upload_id));
+  ASSIGN_OR_RETURN(uint64_t size, context_.objects.UploadSize(record.id));
+  if (size == 0) return 0;
   ASSIGN_OR_RETURN(std::unique_ptr<UploadSession> session, Take(name));
   const int64_t durable = session->durable();
   GiveBack(std::move(session));

@@ -49,15 +49,23 @@ class UploadSessions {
   void GiveBack(std::unique_ptr<UploadSession> session);
   // The upload has ended.
   void Forget(const std::string& upload_id);
+  // Bytes that a crash now would not lose; while a stream has the upload, at least those it began with.
   absl::StatusOr<int64_t> DurableSize(const UploadName& name);
 
  private:
+  struct Entry {
+    std::unique_ptr<UploadSession> session;  // null while a stream has it
+    int64_t durable = 0;
+    int64_t last_use = 0;
+  };
   absl::StatusOr<std::unique_ptr<UploadSession>> Open(const UploadName& name);
+  // Closes the session that waits longest when too many wait: each holds a file open. Under the lock.
+  void CloseOldest();
 
   ServerContext& context_;
   std::mutex mutex_;
-  // Null while a stream has it.
-  std::map<std::string, std::unique_ptr<UploadSession>> sessions_;
+  std::map<std::string, Entry> sessions_;
+  int64_t uses_ = 0;
 };
 
 }  // namespace quantd

@@ -43,6 +43,11 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
     if (!writing_) WriteNext();
   }
 
+  void Stop() override {
+    std::lock_guard lock(mutex_);
+    FinishOnce(RetryAfter(absl::StatusCode::kUnavailable, "the server is stopping", absl::Seconds(1)));
+  }
+
   void OnWriteDone(bool ok) override {
     std::lock_guard lock(mutex_);
     writing_ = false;

@@ -73,6 +73,9 @@ absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseReco
     out.set_job(absl::StrCat("jobs/", job.id));
     out.set_artifact_prefix(absl::StrCat("artifacts/", job.id, "/", lease.token));
     spdlog::info("jobs/{} leased, attempt {}", job.id, lease.attempt);
+    if (lease.attempt == 1) {
+      context_.metrics.queue_wait.Observe(absl::ToDoubleSeconds(absl::Now() - job.create_time));
+    }
   }
   v1::CreateJobRequest spec;
   if (!spec.ParseFromString(targets)) return absl::DataLossError("a stored job can't be read");
@@ -104,13 +107,6 @@ absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) 
                    context_.catalogue.CompleteJob(request.task_id(), request.fencing_token(),
                                                   request.job().SerializeAsString(), artifacts));
   RemoveObjects(context_, superfluous);
-  for (const v1::TargetResult& result : request.job().targets()) {
-    context_.metrics.jobs_finished
-        .Add({{"format", result.target().format()},
-              {"scheme", result.target().scheme()},
-              {"outcome", "succeeded"}})
-        .Increment();
-  }
   return absl::OkStatus();
 }
 
@@ -148,6 +144,8 @@ void WorkerServiceImpl::Record(const v1::WorkerFigures& figures) {
   prometheus::Gauge& peak = context_.metrics.worker_memory_peak;
   if (static_cast<double>(figures.memory_peak_bytes()) > peak.Value())
     peak.Set(static_cast<double>(figures.memory_peak_bytes()));
+  for (const auto& [stage, seconds] : figures.stage_seconds())
+    context_.metrics.stage_duration.Add({{"stage", stage}}, Metrics::WorkSeconds()).Observe(seconds);
   for (const auto& [codec, bytes] : figures.encoded_bytes()) {
     context_.metrics.tensor_bytes_processed.Add({{"device", figures.device()}, {"codec", codec}})
         .Increment(static_cast<double>(bytes));

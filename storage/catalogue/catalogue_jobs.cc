@@ -163,7 +163,8 @@ absl::StatusOr<std::vector<EventRecord>> Catalogue::ListEvents(const std::string
 
 absl::Status Catalogue::AddEvent(const std::string& job_id, EventType type, const std::string& message) {
   RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET revision=revision+1 WHERE id=?").BindAll(job_id).Run());
-  pending_.jobs.push_back(job_id);
+  // Two events of one transaction are one piece of news.
+  if (pending_.jobs.empty() || pending_.jobs.back() != job_id) pending_.jobs.push_back(job_id);
   return database_
       ->Prepare(
           "INSERT INTO job_events SELECT id, revision, ?, ?, attempt, state, ?, stage, tensors_done, "
