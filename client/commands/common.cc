@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
@@ -75,9 +76,15 @@ void PrintResults(const v1::Job& job) {
                     absl::StrFormat("%.1f", result.seconds())});
   }
   PrintTable(rows);
+  constexpr int kMostNotes = 3;
   for (const v1::TargetResult& result : job.results()) {
-    for (const std::string& note : result.notes())
-      std::fprintf(stderr, "note: %s: %s\n", result.directory().c_str(), note.c_str());
+    for (int i = 0; i < std::min(kMostNotes, result.notes_size()); ++i) {
+      std::fprintf(stderr, "note: %s: %s\n", result.directory().c_str(), result.notes(i).c_str());
+    }
+    if (result.notes_size() > kMostNotes) {
+      std::fprintf(stderr, "note: %s: %d more; `quantctl plan` tells all\n", result.directory().c_str(),
+                   result.notes_size() - kMostNotes);
+    }
   }
 }
 

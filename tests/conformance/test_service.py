@@ -1,0 +1,157 @@
+"""quantd, its worker and quantctl together, as a user runs them."""
+import hashlib
+import json
+import re
+import signal
+import subprocess
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+import small_checkpoint
+
+
+class Service:
+    def __init__(self, build_dir, data_dir):
+        self.build_dir, self.data_dir, self.process = build_dir, data_dir, None
+        self.start()
+
+    def start(self):
+        command = [self.build_dir / "bin" / "quantd", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0",
+                   "--metrics-listen", "127.0.0.1:0", "--worker-threads", "2"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.address = re.match(r"ready grpc=(\S+) metrics=(\S+)", self.process.stdout.readline())[1]
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        code = self.process.wait(30)
+        self.process.stdout.close()
+        return code
+
+    def run(self, *arguments):
+        command = [self.build_dir / "bin" / "quantctl", "--server", self.address, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    def check(self, *arguments):
+        result = self.run(*arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+
+@pytest.fixture
+def service(build_dir, tmp_path):
+    running = Service(build_dir, tmp_path / "data")
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    folder = tmp_path / "small-model"
+    return folder, small_checkpoint.make(folder)
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    return {name: (entry["dtype"], data[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]])
+            for name, entry in json.loads(data[8:8 + length]).items() if name != "__metadata__"}
+
+
+def test_one_job_writes_every_target_and_manifests_tell_the_truth(service, checkpoint, tmp_path):
+    folder, weights = checkpoint
+    out = tmp_path / "out"
+    service.check("quantize", folder, "--to", "gguf:Q4_K_M", "mlx:int4", "mlx:int4,group_size=32", "safetensors:bf16", "--output", out)
+    assert sorted(p.name for p in out.iterdir()) == ["gguf-Q4_K_M", "mlx-int4", "mlx-int4-2", "safetensors-bf16"]
+    for target in out.iterdir():
+        manifest = json.loads((target / "quantd-manifest.json").read_text())
+        for file in manifest["files"]:
+            content = (target / file["path"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == file["sha256"] and len(content) == file["size"]
+    planes = read_safetensors(out / "mlx-int4" / "model.safetensors")
+    for name, array in weights.items():
+        if array.ndim == 1:
+            assert planes[name] == ("F16", array.tobytes())
+            continue
+        packed, scales, biases = mx.quantize(mx.array(array), group_size=64, bits=4, stream=mx.cpu)
+        assert planes[name] == ("U32", np.array(packed).tobytes())
+        assert planes[name.replace(".weight", ".scales")] == ("F16", np.array(scales).tobytes())
+        assert planes[name.replace(".weight", ".biases")] == ("F16", np.array(biases).tobytes())
+
+
+def test_the_same_bytes_are_uploaded_once(service, checkpoint):
+    folder, _ = checkpoint
+    first = service.check("upload", folder).strip()
+    second = service.run("upload", folder)
+    assert second.stdout.strip() != first
+    assert "uploading" not in second.stderr
+
+
+def test_a_killed_server_keeps_models_and_finishes_jobs(service, checkpoint, tmp_path):
+    folder, _ = checkpoint
+    model = service.check("upload", folder).strip()
+    job = service.check("quantize", model, "--to", "gguf:Q4_K_M", "--detach").strip()
+    service.stop(signal.SIGKILL)
+    service.start()
+    assert "SUCCEEDED" in service.check("jobs", "watch", job)
+    service.check("fetch", job, "--output", tmp_path / "out")
+    assert (tmp_path / "out" / "gguf-Q4_K_M" / "quantd-manifest.json").exists()
+
+
+def test_sigterm_drains_and_ends_with_zero(service):
+    assert service.stop() == 0
+
+
+def test_exit_codes_tell_what_went_wrong(service, checkpoint, tmp_path):
+    folder, _ = checkpoint
+    model = service.check("upload", folder).strip()
+    assert service.run("models", "show", "models/none").returncode == 4
+    assert service.run("jobs", "show", "jobs/none").returncode == 4
+    assert service.run("plan", model, "--to", "gguf:Q9").returncode == 6
+    assert service.run("plan", model, "--to", "gguf").returncode == 2
+    assert service.run("nonsense").returncode == 2
+    assert service.run("upload", tmp_path / "none").returncode == 4
+    assert service.run("plan", model, "--to", "gguf:Q4_0,tensor_type=nothing=Q8_0").returncode == 6
+
+
+def broken_config(folder, weights):
+    (folder / "config.json").write_text("{")
+    return "config.json"
+
+
+def unknown_architecture(folder, weights):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["GPT2LMHeadModel"]}))
+    return "known are LlamaForCausalLM, Phi3ForCausalLM"
+
+
+def missing_tensor(folder, weights):
+    small_checkpoint.write_safetensors(folder / "model.safetensors", {k: v for k, v in weights.items() if k != "model.norm.weight"})
+    return "model.norm.weight"
+
+
+def truncated_weights(folder, weights):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    return "model.safetensors"
+
+
+@pytest.mark.parametrize("damage", [broken_config, unknown_architecture, missing_tensor, truncated_weights])
+def test_bad_checkpoints_are_refused_by_name(service, checkpoint, damage):
+    folder, weights = checkpoint
+    named = damage(folder, weights)
+    result = service.run("upload", folder)
+    assert result.returncode == 6
+    assert named in result.stderr
+
+
+def test_a_weight_that_is_not_finite_is_named_and_nothing_is_left(service, checkpoint, tmp_path):
+    folder, weights = checkpoint
+    weights["model.layers.1.mlp.down_proj.weight"][3, 5] = np.inf
+    small_checkpoint.write_safetensors(folder / "model.safetensors", weights)
+    result = service.run("quantize", folder, "--to", "gguf:Q8_0", "--output", tmp_path / "out")
+    assert result.returncode == 6
+    assert f"model.layers.1.mlp.down_proj.weight has a weight that is not finite at index {3 * small_checkpoint.WIDE + 5}" in result.stderr
+    assert not list((tmp_path / "data" / "objects").glob("artifacts/**/*.gguf"))

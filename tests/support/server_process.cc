@@ -1,0 +1,113 @@
+#include "tests/support/server_process.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "base/unique_fd.h"
+
+extern char** environ;
+
+namespace quantd {
+
+ServerProcess::ServerProcess(int workers)
+    : workers_(workers), folder_(testing::TempDir() + "/quantd_XXXXXX") {
+  EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
+}
+
+ServerProcess::~ServerProcess() {
+  Kill();
+  std::filesystem::remove_all(folder_);
+}
+
+void ServerProcess::Start() {
+  // Programs lie in bin/, tests in tests/ beside it.
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  std::vector<std::string> arguments = {(here.parent_path() / "bin" / "quantd").string(),
+                                        "--data-dir",
+                                        folder_,
+                                        "--listen",
+                                        "127.0.0.1:0",
+                                        "--metrics-listen",
+                                        "127.0.0.1:0",
+                                        "--workers",
+                                        std::to_string(workers_)};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  UniqueFd read_end(ends[0]), write_end(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
+  ASSERT_EQ(::posix_spawn(&pid_, arguments[0].c_str(), &actions, nullptr, argv.data(), environ), 0)
+      << arguments[0];
+  posix_spawn_file_actions_destroy(&actions);
+  write_end = UniqueFd();
+  std::string line;
+  for (char c = 0; c != '\n' && ::read(read_end.get(), &c, 1) == 1;) line.push_back(c);
+  char address[256] = "", metrics[256] = "";
+  ASSERT_EQ(std::sscanf(line.c_str(), "ready grpc=%255s metrics=%255s", address, metrics), 2) << line;
+  metrics_address_ = metrics;
+  channel_ = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+}
+
+int ServerProcess::Wait() {
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void ServerProcess::Kill() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  Wait();
+}
+
+int ServerProcess::Terminate() {
+  ::kill(pid_, SIGTERM);
+  return Wait();
+}
+
+bool Eventually(const std::function<bool()>& predicate, std::chrono::seconds deadline) {
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  while (!predicate()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+std::string HttpGet(const std::string& address, const std::string& path) {
+  const size_t colon = address.rfind(':');
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in peer{};
+  peer.sin_family = AF_INET;
+  peer.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
+  ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &peer.sin_addr);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof(peer)) != 0) return "";
+  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+  if (::write(fd.get(), request.data(), request.size()) != static_cast<ssize_t>(request.size())) return "";
+  std::string answer;
+  std::array<char, 4096> buffer{};
+  for (ssize_t got = 0; (got = ::read(fd.get(), buffer.data(), buffer.size())) > 0;)
+    answer.append(buffer.data(), static_cast<size_t>(got));
+  return answer;
+}
+
+}  // namespace quantd

@@ -1,0 +1,51 @@
+// A real quantd on free ports, in a folder of its own.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quantd {
+
+// The program `quantd` of this build. The folder lasts as long as the object; the process may be killed and
+// started again on it. Not thread-safe.
+class ServerProcess {
+ public:
+  // `workers`: local worker processes.
+  explicit ServerProcess(int workers);
+  ~ServerProcess();
+
+  // Waits for the ready line. Each start has a new port.
+  void Start();
+  // SIGKILL, as a crash.
+  void Kill();
+  // SIGTERM; the exit status.
+  int Terminate();
+
+  const std::string& folder() const { return folder_; }
+  const std::string& metrics_address() const { return metrics_address_; }
+  std::shared_ptr<grpc::Channel> channel() const { return channel_; }
+
+ private:
+  int Wait();
+
+  int workers_;
+  std::string folder_;
+  pid_t pid_ = -1;
+  std::string metrics_address_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+// Asks every 20 ms until the predicate holds; false after `deadline`.
+bool Eventually(const std::function<bool()>& predicate,
+                std::chrono::seconds deadline = std::chrono::seconds(30));
+
+// Body of GET http://ADDRESS/PATH, with its status line before it.
+std::string HttpGet(const std::string& address, const std::string& path);
+
+}  // namespace quantd
