@@ -229,9 +229,7 @@ TEST_F(ServiceTest, SigtermEndsWaitingCallsAndExitsCleanly) {
   auto stream = jobs_->WatchJob(&context, request);
   v1::JobEvent event;
   ASSERT_TRUE(stream->Read(&event));
-  const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(server_.Terminate(), 0);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
   EXPECT_FALSE(stream->Read(&event));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   server_.Start();
