@@ -16,7 +16,10 @@ using google::bytestream::ReadResponse;
 using google::bytestream::WriteRequest;
 using google::bytestream::WriteResponse;
 
-std::string ObjectKey(const BlobId& blob) { return absl::StrCat("blobs/", blob.sha256, "-", blob.size); }
+// Unique to the upload: a blob that is being deleted while it is sent again keeps its new bytes.
+std::string ObjectKey(const UploadName& name) {
+  return absl::StrCat("blobs/", name.blob.sha256, "-", name.upload_id);
+}
 
 // Sends a blob chunk by chunk, the next one when the stream has taken the last.
 class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
@@ -136,7 +139,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   absl::Status Complete() {
     std::unique_ptr<UploadSession> session = std::move(session_);
     const UploadName name = session->name();
-    const std::string key = ObjectKey(name.blob);
+    const std::string key = ObjectKey(name);
     absl::Status status = session->Finish(key);
     if (status.ok()) status = context_.catalogue.FinishUpload(name.upload_id, key);
     session.reset();
