@@ -111,6 +111,8 @@ class Server {
              },
          .on_task_queued = [this] { dispatcher_->Wake(); },
          .on_plan_finished = [this](const std::string& /*task*/) { dispatcher_->Wake(); }});
+    RETURN_IF_ERROR(catalogue_->DropAllPlans());
+    dispatcher_->Start();
     RETURN_IF_ERROR(StartGrpc());
     ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(
                                 flags_.metrics_listen,

@@ -21,7 +21,11 @@ absl::Status NoPlan(bool draining) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(ServerContext& context) : context_(context), thread_([this] { Run(); }) {}
+Dispatcher::Dispatcher(ServerContext& context) : context_(context) {}
+
+void Dispatcher::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
 
 Dispatcher::~Dispatcher() {
   {
@@ -30,7 +34,7 @@ Dispatcher::~Dispatcher() {
     draining_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Dispatcher::WaitForLease(std::vector<TaskKind> kinds, std::string worker_id, absl::Duration wait,
@@ -112,7 +116,11 @@ void Dispatcher::ServePlans(std::list<PlanWaiter>& waiters, bool draining) {
       ++waiter;
       continue;
     }
-    if (absl::IsUnavailable(plan.status())) plan = NoPlan(draining);
+    if (absl::IsUnavailable(plan.status())) {
+      if (absl::Status status = context_.catalogue.DropPlan(waiter->task_id); !status.ok())
+        spdlog::warn("a plan could not be dropped: {}", std::string(status.message()));
+      plan = NoPlan(draining);
+    }
     waiter->done(std::move(plan));
     waiter = waiters.erase(waiter);
   }

@@ -24,6 +24,9 @@ class Dispatcher {
   explicit Dispatcher(ServerContext& context);
   ~Dispatcher();
 
+  // Once, when the catalogue's listener is set; calls that wait are served from then on.
+  void Start();
+
   // Calls back once, from the dispatcher's thread: with a lease, with nothing at the deadline or when
   // draining, or an error. `is_cancelled` tells that nobody waits any more: such a call takes no task.
   void WaitForLease(std::vector<TaskKind> kinds, std::string worker_id, absl::Duration wait,

@@ -92,6 +92,10 @@ class Catalogue {
   absl::StatusOr<std::string> QueuePlan(const std::string& model_id, const std::string& targets_blob);
   // The plan, or the planning error; nothing yet: UNAVAILABLE.
   absl::StatusOr<std::string> TakePlan(const std::string& task_id);
+  // Nobody waits for that plan any more.
+  absl::Status DropPlan(const std::string& task_id);
+  // Nobody waits for any plan: after a start.
+  absl::Status DropAllPlans();
   // The oldest queued task of one of the kinds, or nothing.
   absl::StatusOr<std::optional<LeaseRecord>> LeaseTask(const std::vector<TaskKind>& kinds,
                                                        const std::string& worker_id);

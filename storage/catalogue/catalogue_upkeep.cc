@@ -46,6 +46,18 @@ absl::StatusOr<CatalogueStatistics> Catalogue::Statistics() {
   });
 }
 
+absl::Status Catalogue::DropPlan(const std::string& task_id) {
+  return Transact([&] { return RemoveTask(task_id); });
+}
+
+absl::Status Catalogue::DropAllPlans() {
+  return Transact([&] {
+    return database_->Prepare("DELETE FROM tasks WHERE kind=?")
+        .BindAll(static_cast<int64_t>(TaskKind::kPlan))
+        .Run();
+  });
+}
+
 absl::StatusOr<std::vector<std::string>> Catalogue::UnusedArtifacts(
     const std::vector<std::string>& object_keys) {
   return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {

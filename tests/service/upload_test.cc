@@ -1,4 +1,6 @@
 // Uploads to a real server: resumed at the durable offset, checked, sent once.
+#include <thread>
+
 #include "tests/service/service_test_base.h"
 
 namespace quantd {
@@ -53,6 +55,44 @@ TEST_F(ServiceTest, KillInTheMiddleOfAStreamLosesAtMost32MiB) {
   const int64_t durable = DurableSize(resource);
   EXPECT_GE(durable, 32 << 20);
   EXPECT_TRUE(Send(resource, content, static_cast<size_t>(durable), content.size()).ok());
+}
+
+TEST_F(ServiceTest, EightStreamsAtOnceStayUnder150MiB) {
+  std::vector<std::jthread> clients;
+  for (char i = 0; i < 8; ++i) {
+    clients.emplace_back([this, i] {
+      std::string content = Content(48 << 20);
+      content[0] = i;
+      const grpc::Status sent =
+          Send(CreateModel(content).missing(0).resource_name(), content, 0, content.size());
+      EXPECT_TRUE(sent.ok()) << sent.error_message();
+    });
+  }
+  clients.clear();
+  EXPECT_LT(server_.PeakMemory(), 150 << 20);
+}
+
+TEST_F(ServiceTest, OneWriterAtATime) {
+  const std::string content = Content(2 << 20);
+  const std::string resource = CreateModel(content).missing(0).resource_name();
+  grpc::ClientContext context;
+  google::bytestream::WriteResponse response;
+  auto first = bytes_->Write(&context, &response);
+  google::bytestream::WriteRequest request;
+  request.set_resource_name(resource);
+  request.set_data(content.substr(0, 1 << 20));
+  ASSERT_TRUE(first->Write(request));
+  ASSERT_TRUE(Eventually([&] {
+    return HttpGet(server_.metrics_address(), "/metrics").find("quant_upload_bytes_total 1048576") !=
+           std::string::npos;
+  }));
+  EXPECT_EQ(Send(resource, content, 0, content.size()).error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(DurableSize(resource), 0) << "what the first stream sent is not flushed yet";
+  context.TryCancel();
+  first->Finish();
+  // What it sent is kept, and the next stream goes on there.
+  ASSERT_TRUE(Eventually([&] { return DurableSize(resource) == 1 << 20; }));
+  EXPECT_TRUE(Send(resource, content, 1 << 20, content.size()).ok());
 }
 
 TEST_F(ServiceTest, OnlyTheDurableOffsetMayBeTheStart) {

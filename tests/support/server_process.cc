@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/unique_fd.h"
@@ -82,6 +83,15 @@ void ServerProcess::Kill() {
 int ServerProcess::Terminate() {
   ::kill(pid_, SIGTERM);
   return Wait();
+}
+
+int64_t ServerProcess::PeakMemory() const {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (long long kib = 0; std::sscanf(line.c_str(), "VmHWM: %lld kB", &kib) == 1) return kib * 1024;
+  }
+  ADD_FAILURE() << "no VmHWM of process " << pid_;
+  return 0;
 }
 
 bool Eventually(const std::function<bool()>& predicate, std::chrono::seconds deadline) {

@@ -27,6 +27,9 @@ class ServerProcess {
   // SIGTERM; the exit status.
   int Terminate();
 
+  // Most resident memory since the start, in bytes.
+  int64_t PeakMemory() const;
+
   const std::string& folder() const { return folder_; }
   const std::string& metrics_address() const { return metrics_address_; }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
