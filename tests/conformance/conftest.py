@@ -24,3 +24,14 @@ def encode(build_dir):
                               check=True).stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def decode(build_dir):
+    """decode(codec, planes, columns): the inverse of encode; the weights' bytes as float32."""
+
+    def run(codec, planes, columns):
+        command = [build_dir / "tests" / "codec_probe", "--decode", codec, str(columns)]
+        return subprocess.run(command, input=planes, capture_output=True, check=True).stdout
+
+    return run

@@ -12,6 +12,8 @@ xllamacpp = pytest.importorskip("xllamacpp")
 # ggml's numbers of its types (ggml.h).
 GGML_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12,
               "Q5_K": 13, "Q6_K": 14, "BF16": 30}
+ROW_DECODERS = {"F16": "ggml_fp16_to_fp32_row", "BF16": "ggml_bf16_to_fp32_row",
+                **{name: f"dequantize_row_{name[0].lower()}{name[1:]}" for name in GGML_TYPES if name[0] == "Q"}}
 COLUMNS = 1536
 ROWS = 24
 
@@ -37,6 +39,18 @@ def reference(ggml, name, weights):
 def test_bytes_equal_ggml(ggml, encode, name, distribution):
     weights = distribution(np.random.default_rng(1), ROWS * COLUMNS).reshape(ROWS, COLUMNS)
     assert encode(name, weights) == reference(ggml, name, weights)
+
+
+@pytest.mark.parametrize("distribution", distributions.ALL, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("name", ROW_DECODERS)
+def test_decoded_weights_equal_ggml(ggml, decode, name, distribution):
+    weights = distribution(np.random.default_rng(4), ROWS * COLUMNS).reshape(ROWS, COLUMNS)
+    blocks = reference(ggml, name, weights)
+    expected = np.empty(weights.shape, np.float32)
+    decode_row = getattr(ggml, ROW_DECODERS[name])
+    decode_row.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64]
+    decode_row(blocks, expected.ctypes.data, weights.size)
+    assert decode(name, blocks, COLUMNS) == expected.tobytes()
 
 
 @pytest.mark.parametrize("columns", [32, 96, 4096, 2880])
