@@ -1,0 +1,72 @@
+// Every codec's bytes against digests of what ggml and MLX wrote (make_codec_digests.py): the check of byte
+// equality that needs neither of them.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/sha256.h"
+#include "tests/golden/golden_weights.h"
+#include "workers/quant/codec_list.h"
+
+namespace quantd::quant {
+namespace {
+
+struct Golden {
+  std::string codec;
+  std::string distribution;
+  std::string digest;
+};
+
+std::vector<Golden> ReadGoldens() {
+  std::ifstream file(QUANTD_GOLDEN_DIR "/codec_digests.txt");
+  std::vector<Golden> goldens;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("#")) continue;
+    Golden golden;
+    std::istringstream(line) >> golden.codec >> golden.distribution >> golden.digest;
+    goldens.push_back(golden);
+  }
+  return goldens;
+}
+
+std::string Encode(const Codec& codec, const std::vector<float>& weights) {
+  std::vector<std::string> planes;
+  for (size_t p = 0; p < codec.planes().size(); ++p) {
+    planes.emplace_back(static_cast<size_t>(kGoldenRows * codec.RowBytes(p, kGoldenColumns)), '\0');
+  }
+  std::vector<std::byte*> pointers;
+  for (std::string& plane : planes) pointers.push_back(reinterpret_cast<std::byte*>(plane.data()));
+  codec.Encode(weights.data(), kGoldenRows, kGoldenColumns, pointers);
+  std::string all;
+  for (const std::string& plane : planes) all += plane;
+  return all;
+}
+
+// MLX quantizes weights of the type in which it stores scales and biases: the last part of the codec's name.
+std::vector<float> AsModelType(const std::string& codec, std::vector<float> weights) {
+  if (!codec.starts_with("MLX_")) return weights;
+  const Codec* type = FindCodec(codec.substr(codec.rfind('_') + 1));
+  const std::string stored = Encode(*type, weights);
+  const std::byte* plane = reinterpret_cast<const std::byte*>(stored.data());
+  type->Decode({&plane, 1}, kGoldenRows, kGoldenColumns, weights.data());
+  return weights;
+}
+
+TEST(CodecDigests, EqualThePeersBytes) {
+  const std::vector<Golden> goldens = ReadGoldens();
+  ASSERT_FALSE(goldens.empty());
+  for (const Golden& golden : goldens) {
+    SCOPED_TRACE(golden.codec + " of " + golden.distribution);
+    const Codec* codec = FindCodec(golden.codec);
+    ASSERT_NE(codec, nullptr);
+    const std::vector<float> weights = GoldenWeights(golden.distribution);
+    ASSERT_FALSE(weights.empty());
+    EXPECT_EQ(Sha256Hex(Encode(*codec, AsModelType(golden.codec, weights))), golden.digest);
+  }
+}
+
+}  // namespace
+}  // namespace quantd::quant

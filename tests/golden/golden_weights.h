@@ -1,0 +1,16 @@
+// The weights whose encodings codec_digests.txt pins. golden_weights.py makes the same, bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace quantd::quant {
+
+inline constexpr int64_t kGoldenRows = 8;
+inline constexpr int64_t kGoldenColumns = 1536;
+
+// kGoldenRows * kGoldenColumns weights; empty where no distribution has that name.
+std::vector<float> GoldenWeights(std::string_view distribution);
+
+}  // namespace quantd::quant
