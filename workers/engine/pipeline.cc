@@ -131,8 +131,7 @@ class TileFlow {
 int64_t RowUnit(const std::vector<Route>& routes, std::span<const TargetRun> targets) {
   int64_t unit = 1;
   for (const Route& route : routes) {
-    const int64_t head = targets[route.target].planned->plan.tensors[route.tensor].rows_per_head;
-    if (head > 0) unit = std::lcm(unit, head);
+    unit = std::lcm(unit, targets[route.target].planned->plan.tensors[route.tensor].rows_per_head);
   }
   return unit;
 }
@@ -236,8 +235,10 @@ class Pipeline {
       finished.source_bytes = static_cast<int64_t>(raw->bytes.size());
       for (const Route& route : routes_[raw->source]) {
         const auto begin = std::chrono::steady_clock::now();
-        finished.encoded.push_back(
-            EncodeTile(targets_[route.target].planned->plan.tensors[route.tensor], weights, raw->rows));
+        const OutputTensor& output = targets_[route.target].planned->plan.tensors[route.tensor];
+        finished.encoded.push_back(output.CopiesRowsOf(*tensor.codec)
+                                       ? EncodedTile{{raw->bytes}, {}}
+                                       : EncodeTile(output, weights, raw->rows));
         finished.seconds.push_back(SecondsSince(begin));
       }
       flow_.PutFinished(raw->sequence, std::move(finished));
