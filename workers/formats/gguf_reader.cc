@@ -261,7 +261,9 @@ absl::Status PlaceTensors(uint64_t data_begin, uint64_t alignment, uint64_t file
   return absl::OkStatus();
 }
 
-absl::StatusOr<GgufFile> ReadHeader(const RandomAccessFile& file) {
+}  // namespace
+
+absl::StatusOr<GgufFile> ReadGgufHeader(const RandomAccessFile& file) {
   HeaderCursor cursor(file);
   ASSIGN_OR_RETURN(uint32_t magic, cursor.Number<uint32_t>());
   if (magic != 0x46554747) return absl::InvalidArgumentError("is no GGUF file");
@@ -286,6 +288,8 @@ absl::StatusOr<GgufFile> ReadHeader(const RandomAccessFile& file) {
   return out;
 }
 
+namespace {
+
 // A whole number of any width, or `otherwise`.
 uint64_t Count(const GgufMetadata& metadata, std::string_view key, uint64_t otherwise) {
   const GgufValue* value = FindGgufValue(metadata, key);
@@ -304,7 +308,7 @@ void EraseKey(GgufMetadata& metadata, std::string_view key) {
 absl::StatusOr<GgufFile> ReadGgufFile(const CheckpointFiles& files, const std::string& path) {
   const RandomAccessFile* file = files.Find(path);
   if (file == nullptr) return absl::NotFoundError(absl::StrCat("the checkpoint has no ", path));
-  absl::StatusOr<GgufFile> out = ReadHeader(*file);
+  absl::StatusOr<GgufFile> out = ReadGgufHeader(*file);
   if (!out.ok()) return Annotate(out.status(), path);
   for (SourceTensor& tensor : out->tensors) {
     tensor.path = path;

@@ -17,8 +17,12 @@ struct GgufFile {
   std::vector<SourceTensor> tensors;
 };
 
-// Reads one file's header. INVALID_ARGUMENT names file, key or tensor; FAILED_PRECONDITION for tensor types
-// that no codec reads. Nothing is allocated by a number of the file that the file's own size does not bear.
+// INVALID_ARGUMENT names key or tensor; FAILED_PRECONDITION for versions and tensor types that can't be read.
+// Nothing is allocated by a number of the file that the file's own size does not bear. The tensors' path and
+// file are not set.
+absl::StatusOr<GgufFile> ReadGgufHeader(const RandomAccessFile& file);
+
+// The same for a file of a checkpoint; errors name it too. The result points into `files`, which outlives it.
 absl::StatusOr<GgufFile> ReadGgufFile(const CheckpointFiles& files, const std::string& path);
 
 // The checkpoint's only GGUF file, or all parts of a split one as if they were one.

@@ -48,7 +48,7 @@ uint32_t GgufTensorType(std::string_view codec) {
   for (const auto& [name, number] : kTensorTypes) {
     if (name == codec) return number;
   }
-  return ~uint32_t{0};
+  return kNoGgufTensorType;
 }
 
 std::string_view GgufTensorTypeName(uint32_t number) {

@@ -51,7 +51,8 @@ const GgufValue* FindGgufValue(const GgufMetadata& metadata, std::string_view ke
 inline constexpr uint32_t kGgufDefaultAlignment = 32;
 inline constexpr char kGgufAlignmentKey[] = "general.alignment";
 
-// ggml's number of a codec's tensor type (ggml.h); ~0 for codecs that GGUF has no type for.
+// ggml's number of a codec's tensor type (ggml.h), or this for codecs that GGUF has no type for.
+inline constexpr uint32_t kNoGgufTensorType = ~uint32_t{0};
 uint32_t GgufTensorType(std::string_view codec);
 
 // ggml's name of a tensor type, "IQ4_XS", also of those that no codec here reads; empty when unknown.

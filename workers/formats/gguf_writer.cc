@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "workers/formats/gguf_reader.h"
 
 namespace quantd {
 namespace {
@@ -121,6 +122,23 @@ class GgufWriter final : public ModelWriter {
   absl::Status Finish() override {
     RETURN_IF_ERROR(EndTensor(plan_.tensors.size()));
     return file_->Close();
+  }
+
+  StoredTensor Describe(size_t tensor, size_t /*plane*/) const override {
+    const OutputTensor& output = plan_.tensors[tensor];
+    return {output.name, std::string(output.codec->name()), output.shape};
+  }
+
+  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
+                                                     const RandomAccessFile& file) const override {
+    if (path != path_) return std::vector<StoredTensor>();
+    ASSIGN_OR_RETURN(GgufFile header, ReadGgufHeader(file));
+    std::vector<StoredTensor> tensors;
+    for (const SourceTensor& tensor : header.tensors) {
+      tensors.push_back(
+          {tensor.name, std::string(tensor.codec->name()), tensor.shape, tensor.offset, tensor.bytes});
+    }
+    return tensors;
   }
 
  private:
