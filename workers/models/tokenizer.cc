@@ -1,6 +1,7 @@
 #include "workers/models/tokenizer.h"
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
@@ -118,8 +119,10 @@ class TokenizerReader {
     if (config_.is_object() && config_.contains("added_tokens_decoder") &&
         config_["added_tokens_decoder"].is_object()) {
       for (const auto& [key, token] : config_["added_tokens_decoder"].items()) {
-        const Json id = Json::parse(key, nullptr, /*allow_exceptions=*/false);
-        RETURN_IF_ERROR(OverlayToken("tokenizer_config.json", id, token, !is_phi3));
+        uint32_t id = 0;
+        const bool is_number = absl::SimpleAtoi(key, &id);
+        RETURN_IF_ERROR(
+            OverlayToken("tokenizer_config.json", is_number ? Json(id) : Json(key), token, !is_phi3));
       }
     }
     if (!is_phi3 || !tokenizer_.is_object() || !tokenizer_.contains("added_tokens")) return absl::OkStatus();

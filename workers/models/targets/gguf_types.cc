@@ -1,8 +1,10 @@
 #include "workers/models/targets/gguf_types.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
+#include <memory>
 #include <numeric>
-#include <regex>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -81,7 +83,7 @@ class TypeChooser {
  private:
   struct Pattern {
     std::string text;
-    std::regex regex;
+    std::unique_ptr<RE2> regex;
     const Codec* codec;
     bool matched = false;
   };
@@ -91,12 +93,12 @@ class TypeChooser {
   }
 
   absl::Status AddPattern(const std::string& text, const Codec* codec) {
-    // std::regex reports a broken expression by an exception only.
-    try {
-      patterns_.push_back({text, std::regex(text), codec});
-    } catch (const std::regex_error&) {
-      return InvalidField("options[tensor_type]", absl::StrCat("\"", text, "\" is no regular expression"));
+    auto regex = std::make_unique<RE2>(text, RE2::Quiet);
+    if (!regex->ok()) {
+      return InvalidField("options[tensor_type]",
+                          absl::StrCat("\"", text, "\" is no regular expression: ", regex->error()));
     }
+    patterns_.push_back({text, std::move(regex), codec});
     return absl::OkStatus();
   }
 
@@ -124,7 +126,7 @@ class TypeChooser {
     if (!IsQuantized(*default_)) return default_;
     const std::string name = GgufName(tensor);
     for (Pattern& pattern : patterns_) {
-      if (!std::regex_search(name, pattern.regex)) continue;
+      if (!RE2::PartialMatch(name, *pattern.regex)) continue;
       pattern.matched = true;
       return pattern.codec;
     }
