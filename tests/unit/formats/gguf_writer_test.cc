@@ -149,18 +149,17 @@ TEST_F(GgufWriterTest, KeepsMetadataOfEveryTypeInOrder) {
                {"numbers", std::vector<int32_t>{-1, 2}},
                {"none", std::vector<std::string>{}}};
   const ParsedFile file = Parser(Write()).Parse();
-  const std::pair<std::string, std::string> expected[] = {
-      {"z.number", "u32 7"},
-      {"a.signed", "i32 -7"},
-      {"float", "f32 0.500000"},
-      {"yes", "bool 1"},
-      {"no", "bool 0"},
-      {"text", std::string("string a\0b", 10)},
-      {"empty", "string "},
-      {"texts", "array, string x, string "},
-      {"floats", "array, f32 1.000000, f32 -1.000000"},
-      {"numbers", "array, i32 -1, i32 2"},
-      {"none", "array"}};
+  const std::pair<std::string, std::string> expected[] = {{"z.number", "u32 7"},
+                                                          {"a.signed", "i32 -7"},
+                                                          {"float", "f32 0.500000"},
+                                                          {"yes", "bool 1"},
+                                                          {"no", "bool 0"},
+                                                          {"text", std::string("string a\0b", 10)},
+                                                          {"empty", "string "},
+                                                          {"texts", "array, string x, string "},
+                                                          {"floats", "array, f32 1.000000, f32 -1.000000"},
+                                                          {"numbers", "array, i32 -1, i32 2"},
+                                                          {"none", "array"}};
   EXPECT_THAT(file.metadata, testing::ElementsAreArray(expected));
 }
 
@@ -182,7 +181,8 @@ TEST_F(GgufWriterTest, NumbersTypesAsGgmlDoes) {
   for (const auto& [name, number] : numbers) plan_.tensors.push_back(Tensor(name, name.c_str(), {256}));
   const ParsedFile file = Parser(Write()).Parse();
   ASSERT_THAT(file.tensors, SizeIs(numbers.size()));
-  for (const ParsedTensor& tensor : file.tensors) EXPECT_EQ(tensor.type, numbers.at(tensor.name)) << tensor.name;
+  for (const ParsedTensor& tensor : file.tensors)
+    EXPECT_EQ(tensor.type, numbers.at(tensor.name)) << tensor.name;
 }
 
 TEST_F(GgufWriterTest, AlignsEveryTensorAndPadsWithZeros) {
@@ -217,8 +217,9 @@ TEST_F(GgufWriterTest, RefusesBytesThatAreNotThePlans) {
     size_t bytes;
     size_t next;
   };
-  for (const Case& wrong : {Case{"too few bytes", first.size() - 1, 1}, Case{"a tensor left out", first.size(), 2},
-                            Case{"too many bytes", first.size() + 1, 1}}) {
+  for (const Case& wrong :
+       {Case{"too few bytes", first.size() - 1, 1}, Case{"a tensor left out", first.size(), 2},
+        Case{"too many bytes", first.size() + 1, 1}}) {
     MemorySink sink;
     auto writer = MakeGgufWriter(plan_, metadata_, "model.gguf");
     ASSERT_TRUE(writer->Begin(sink).ok());

@@ -24,6 +24,9 @@ constexpr GgufFileType kFileTypes[] = {
     {"Q6_K", 18, "Q6_K"},
 };
 
+// Tensor names have about 30 bytes; compiling an expression may take the square of its length.
+constexpr size_t kLongestExpression = 4096;
+
 bool IsQuantized(const Codec& codec) { return codec.weights_per_block() > 1; }
 
 bool IsMatrix(const ModelTensor& tensor) { return tensor.source.shape.size() >= 2; }
@@ -93,6 +96,10 @@ class TypeChooser {
   }
 
   absl::Status AddPattern(const std::string& text, const Codec* codec) {
+    if (text.size() > kLongestExpression) {
+      return InvalidField("options[tensor_type]",
+                          absl::StrCat("is longer than ", kLongestExpression, " bytes"));
+    }
     auto regex = std::make_unique<RE2>(text, RE2::Quiet);
     if (!regex->ok()) {
       return InvalidField("options[tensor_type]",
