@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/printable.h"
 #include "base/status.h"
 #include "workers/engine/artifact_store.h"
 #include "workers/task_runner.h"
@@ -21,6 +22,8 @@ using std::chrono::seconds;
 
 constexpr int64_t kLeaseWaitSeconds = 10;
 constexpr milliseconds kBackoff(500);
+// Messages quote names from model files; they end up in gRPC trailers, which have a limit.
+constexpr size_t kLongestMessage = 2000;
 // Cancel acts within 2 s, so heartbeats are more frequent than the lease needs.
 constexpr milliseconds kHeartbeat(500);
 
@@ -175,7 +178,7 @@ grpc::Status LeaseLoop::Report(const v1::Assignment& assignment, const absl::Sta
   fail.set_task_id(assignment.task_id());
   fail.set_fencing_token(assignment.fencing_token());
   fail.set_code(static_cast<int>(result.code()));
-  fail.set_message(std::string(result.message()));
+  fail.set_message(PrintableLine({result.message().data(), result.message().size()}, kLongestMessage));
   fail.set_field(FieldOf(result).value_or(""));
   *fail.mutable_figures() = complete.figures();
   // Long enough for a server to be restarted; the lease decides whether the result still counts.

@@ -50,15 +50,20 @@ class TileFlow {
  public:
   explicit TileFlow(int64_t most) : most_(most) {}
 
-  // Waits for room. False when the run has ended.
-  bool Push(RawTile tile) {
+  // Waits for room for one more tile. False when the run has ended.
+  bool Reserve() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return ended_ || in_flight_ < most_; });
     if (ended_) return false;
     ++in_flight_;
+    return true;
+  }
+
+  // A tile that Reserve made room for.
+  void Push(RawTile tile) {
+    std::lock_guard lock(mutex_);
     raw_.push_back(std::move(tile));
     changed_.notify_all();
-    return true;
   }
 
   // Nothing when there will be no more.
@@ -213,6 +218,7 @@ class Pipeline {
       const int64_t step = TileRows(tensor.columns(), RowUnit(routes_[source], targets_));
       const int64_t row_bytes = tensor.codec->RowBytes(0, tensor.columns());
       for (int64_t row = 0; row < tensor.rows(); row += step) {
+        if (!flow_.Reserve()) return;
         RawTile tile;
         tile.sequence = sequence++;
         tile.source = source;
@@ -224,7 +230,7 @@ class Pipeline {
         if (absl::Status status = tensor.file->ReadAt(offset, tile.bytes); !status.ok()) {
           return flow_.Fail(Annotate(status, absl::StrCat(tensor.path, ": tensor ", tensor.name)));
         }
-        if (!flow_.Push(std::move(tile))) return;
+        flow_.Push(std::move(tile));
       }
     }
     flow_.AllPushed(sequence);

@@ -69,8 +69,9 @@ absl::StatusOr<Model> OpenGgufModel(const CheckpointFiles& files) {
   ASSIGN_OR_RETURN(model.architecture, ReadArchitecture(file.metadata));
   ASSIGN_OR_RETURN(model.parameters, ReadGgufParameters(file.metadata, *model.architecture, file.tensors));
   ASSIGN_OR_RETURN(model.frequency_factors, TakeFactors(model.parameters, file.tensors));
-  ASSIGN_OR_RETURN(model.tensors, MatchTensors(*model.architecture, model.parameters,
-                                               {&TensorRule::gguf, "the metadata"}, std::move(file.tensors)));
+  ASSIGN_OR_RETURN(model.tensors,
+                   MatchTensors(*model.architecture, model.parameters,
+                                {&TensorRule::gguf, "the metadata", "block_count"}, std::move(file.tensors)));
   model.gguf_metadata = std::move(file.metadata);
   return model;
 }

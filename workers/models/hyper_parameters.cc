@@ -1,6 +1,7 @@
 #include "workers/models/hyper_parameters.h"
 
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -8,8 +9,13 @@
 namespace quantd {
 namespace {
 
-// Larger numbers than any model has, small enough that products of two fit int64.
-constexpr int64_t kLargestDimension = int64_t{1} << 31;
+// Larger than any model's, small enough that a few products of two add up in int64.
+constexpr int64_t kLargestDimension = int64_t{1} << 30;
+
+// GGUF keeps floats, and so do the tensors that are computed from these.
+bool FitsFloat(const Json& number) {
+  return std::fabs(number.get<double>()) <= static_cast<double>(std::numeric_limits<float>::max());
+}
 
 absl::Status Wrong(const std::string& key, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("config.json: ", key, " ", why));
@@ -27,7 +33,8 @@ absl::StatusOr<std::optional<int64_t>> OptionalInteger(const Json& object, const
   if (value == nullptr) return std::nullopt;
   if (!value->is_number_integer() || value->get<int64_t>() < least ||
       value->get<int64_t>() > kLargestDimension) {
-    return Wrong(key, absl::StrCat("is ", value->dump(), ", not a whole number of at least ", least));
+    return Wrong(key, absl::StrCat("is ", value->dump(), ", not a whole number from ", least, " to ",
+                                   kLargestDimension));
   }
   return value->get<int64_t>();
 }
@@ -41,7 +48,7 @@ absl::StatusOr<int64_t> Integer(const Json& object, const std::string& key) {
 absl::StatusOr<std::optional<double>> OptionalNumber(const Json& object, const std::string& key) {
   const Json* value = Value(object, key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number() || !std::isfinite(value->get<double>()) || value->get<double>() <= 0.0) {
+  if (!value->is_number() || !FitsFloat(*value) || value->get<double>() <= 0.0) {
     return Wrong(key, absl::StrCat("is ", value->dump(), ", not a positive number"));
   }
   return value->get<double>();
@@ -60,8 +67,7 @@ absl::StatusOr<std::vector<double>> Numbers(const Json& object, const std::strin
   if (!value->is_array()) return Wrong(key, "is not a list");
   std::vector<double> numbers;
   for (const Json& number : *value) {
-    if (!number.is_number() || !std::isfinite(number.get<double>()))
-      return Wrong(key, "holds something other than numbers");
+    if (!number.is_number() || !FitsFloat(number)) return Wrong(key, "holds something other than numbers");
     numbers.push_back(number.get<double>());
   }
   return numbers;

@@ -52,7 +52,7 @@ absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const Architecture& archit
                                                       std::vector<SourceTensor> sources) {
   // A configuration of millions of layers is refused before a table of them is made.
   if (parameters.layers > static_cast<int64_t>(sources.size())) {
-    return absl::InvalidArgumentError(absl::StrCat(naming.described_by, ": the number of layers is ",
+    return absl::InvalidArgumentError(absl::StrCat(naming.described_by, ": ", naming.layers_key, " is ",
                                                    parameters.layers, ", but the checkpoint has only ",
                                                    sources.size(), " tensors"));
   }

@@ -9,10 +9,11 @@
 
 namespace quantd {
 
-// Which of a rule's names the source uses, and where its numbers come from ("config.json", "the metadata").
+// Which of a rule's names the source uses, and for messages where its numbers come from.
 struct TensorNaming {
   std::string_view TensorRule::*name;
-  std::string described_by;
+  std::string described_by;  // "config.json", "the metadata"
+  std::string layers_key;    // "num_hidden_layers", "block_count"
 };
 
 // One for each source tensor, in their order. INVALID_ARGUMENT names a tensor that the architecture lacks or

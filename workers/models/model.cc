@@ -34,9 +34,9 @@ absl::StatusOr<Model> OpenHuggingFaceModel(const CheckpointFiles& files) {
   ASSIGN_OR_RETURN(model.parameters, ReadHyperParameters(model.config));
   RETURN_IF_ERROR(model.architecture->check(model.parameters));
   ASSIGN_OR_RETURN(std::vector<SourceTensor> sources, ReadSafetensorsCheckpoint(files));
-  ASSIGN_OR_RETURN(model.tensors,
-                   MatchTensors(*model.architecture, model.parameters,
-                                {&TensorRule::huggingface, "config.json"}, std::move(sources)));
+  ASSIGN_OR_RETURN(model.tensors, MatchTensors(*model.architecture, model.parameters,
+                                               {&TensorRule::huggingface, "config.json", "num_hidden_layers"},
+                                               std::move(sources)));
   return model;
 }
 

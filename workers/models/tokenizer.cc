@@ -1,6 +1,7 @@
 #include "workers/models/tokenizer.h"
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
@@ -73,7 +74,7 @@ class TokenizerReader {
     out_.scores.assign(size_, kPaddingScore);
     ASSIGN_OR_RETURN(std::string bytes, model_.files->ReadText("tokenizer.model"));
     sentencepiece::ModelProto pieces;
-    if (!pieces.ParseFromString(bytes))
+    if (!pieces.ParseFromString(bytes) || pieces.pieces_size() == 0)
       return absl::InvalidArgumentError("tokenizer.model: is no SentencePiece model");
     for (size_t id = 0; id < std::min(size_, static_cast<size_t>(pieces.pieces_size())); ++id) {
       const auto& piece = pieces.pieces(static_cast<int>(id));
@@ -118,8 +119,10 @@ class TokenizerReader {
     if (config_.is_object() && config_.contains("added_tokens_decoder") &&
         config_["added_tokens_decoder"].is_object()) {
       for (const auto& [key, token] : config_["added_tokens_decoder"].items()) {
-        const Json id = Json::parse(key, nullptr, /*allow_exceptions=*/false);
-        RETURN_IF_ERROR(OverlayToken("tokenizer_config.json", id, token, !is_phi3));
+        uint32_t id = 0;
+        const bool is_number = absl::SimpleAtoi(key, &id);
+        RETURN_IF_ERROR(
+            OverlayToken("tokenizer_config.json", is_number ? Json(id) : Json(key), token, !is_phi3));
       }
     }
     if (!is_phi3 || !tokenizer_.is_object() || !tokenizer_.contains("added_tokens")) return absl::OkStatus();
@@ -171,8 +174,14 @@ class TokenizerReader {
     ASSIGN_OR_RETURN(out_.pre_tokenizer, PreTokenizerName(tokenizer_));
     for (const auto& [text, id] : model["vocab"].items()) {
       RETURN_IF_ERROR(CheckId("tokenizer.json", text, id));
-      out_.tokens[id.get<size_t>()] = text;
-      out_.types[id.get<size_t>()] = TokenType::kNormal;
+      std::string& token = out_.tokens[id.get<size_t>()];
+      TokenType& type = out_.types[id.get<size_t>()];
+      if (type == TokenType::kNormal) {
+        return absl::InvalidArgumentError(absl::StrCat("tokenizer.json: the tokens \"", token, "\" and \"",
+                                                       text, "\" have the same id ", id.dump()));
+      }
+      token = text;
+      type = TokenType::kNormal;
     }
     RETURN_IF_ERROR(ReadAddedTokens());
     return ReadMerges(model);

@@ -14,6 +14,7 @@ namespace {
 constexpr char kQuantizationVersionKey[] = "general.quantization_version";
 constexpr char kFileTypeKey[] = "general.file_type";
 constexpr uint32_t kQuantizationVersion = 2;
+constexpr double kLargestWhole = 2147483647.0;  // int32
 
 class MetadataBuilder {
  public:
@@ -72,6 +73,10 @@ class MetadataBuilder {
       if (value == config->end() || !value->is_number()) continue;
       const std::string key = absl::StrCat("general.sampling.", setting.to);
       if (setting.whole) {
+        if (std::fabs(value->get<double>()) > kLargestWhole) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("generation_config.json: ", setting.from, " is out of range"));
+        }
         Add(key, static_cast<int32_t>(value->get<double>()));
       } else {
         Add(key, static_cast<float>(value->get<double>()));

@@ -1,4 +1,5 @@
 // GGUF: what llama.cpp's converter and llama-quantize would write, in one step.
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -100,8 +101,11 @@ OutputPlan MakePlan(const Model& model, const GgufTypes& types) {
 
 std::string FileName(const Model& model, const GgufFileType& file_type) {
   std::string stem;
-  for (char c : model.display_name)
-    stem += (c == '/' || c == ' ' || static_cast<unsigned char>(c) < 0x20) ? '-' : c;
+  for (char c : model.display_name) {
+    const bool plain =
+        c != '/' && c != '\\' && c != ' ' && !absl::ascii_iscntrl(static_cast<unsigned char>(c));
+    stem += plain ? c : '-';
+  }
   return absl::StrCat(stem.empty() || stem[0] == '.' ? "model" : stem, "-", std::string(file_type.name),
                       ".gguf");
 }

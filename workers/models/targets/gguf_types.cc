@@ -1,8 +1,10 @@
 #include "workers/models/targets/gguf_types.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
+#include <memory>
 #include <numeric>
-#include <regex>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -21,6 +23,9 @@ constexpr GgufFileType kFileTypes[] = {
     {"Q4_K_S", 14, "Q4_K"}, {"Q4_K_M", 15, "Q4_K"}, {"Q5_K_S", 16, "Q5_K"}, {"Q5_K_M", 17, "Q5_K"},
     {"Q6_K", 18, "Q6_K"},
 };
+
+// Tensor names have about 30 bytes; compiling an expression may take the square of its length.
+constexpr size_t kLongestExpression = 4096;
 
 bool IsQuantized(const Codec& codec) { return codec.weights_per_block() > 1; }
 
@@ -81,7 +86,7 @@ class TypeChooser {
  private:
   struct Pattern {
     std::string text;
-    std::regex regex;
+    std::unique_ptr<RE2> regex;
     const Codec* codec;
     bool matched = false;
   };
@@ -91,12 +96,16 @@ class TypeChooser {
   }
 
   absl::Status AddPattern(const std::string& text, const Codec* codec) {
-    // std::regex reports a broken expression by an exception only.
-    try {
-      patterns_.push_back({text, std::regex(text), codec});
-    } catch (const std::regex_error&) {
-      return InvalidField("options[tensor_type]", absl::StrCat("\"", text, "\" is no regular expression"));
+    if (text.size() > kLongestExpression) {
+      return InvalidField("options[tensor_type]",
+                          absl::StrCat("is longer than ", kLongestExpression, " bytes"));
     }
+    auto regex = std::make_unique<RE2>(text, RE2::Quiet);
+    if (!regex->ok()) {
+      return InvalidField("options[tensor_type]",
+                          absl::StrCat("\"", text, "\" is no regular expression: ", regex->error()));
+    }
+    patterns_.push_back({text, std::move(regex), codec});
     return absl::OkStatus();
   }
 
@@ -122,7 +131,7 @@ class TypeChooser {
     if (!IsQuantized(*default_)) return default_;
     const std::string name = GgufName(tensor);
     for (Pattern& pattern : patterns_) {
-      if (!std::regex_search(name, pattern.regex)) continue;
+      if (!RE2::PartialMatch(name, *pattern.regex)) continue;
       pattern.matched = true;
       return pattern.codec;
     }

@@ -28,7 +28,8 @@ const GgufFileType* FindGgufFileType(std::string_view scheme);
 
 struct GgufTypeOptions {
   std::vector<std::pair<std::string, const quant::Codec*>>
-      tensor_types;  // regular expression to type; the first match wins
+      tensor_types;  // regular expression (RE2's syntax: matched in linear time) to type; the first match
+                     // wins
   const quant::Codec* output = nullptr;
   const quant::Codec* token_embedding = nullptr;
   bool pure = false;

@@ -1,9 +1,10 @@
 #include "workers/models/targets/model_name.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <regex>
 #include <set>
 #include <vector>
 
@@ -25,8 +26,8 @@ struct Part {
   bool Is(Kind kind) const { return kinds.count(kind) > 0; }
 };
 
-bool Matches(const std::string& text, const char* expression) {
-  return std::regex_match(text, std::regex(expression, std::regex::icase));
+bool Matches(const std::string& text, const std::string& expression) {
+  return RE2::FullMatch(text, RE2("(?i)" + expression));
 }
 
 bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
@@ -126,7 +127,7 @@ std::string Title(const std::string& name) {
        absl::StrSplit(absl::StrReplaceAll(name, {{"-", " "}}), ' ', absl::SkipWhitespace())) {
     std::string word(piece);
     const bool lower = absl::AsciiStrToLower(word) == word && absl::AsciiStrToUpper(word) != word;
-    if (lower && !std::regex_match(word, std::regex(R"((v\d+(?:\.\d+)*|\d.*))"))) {
+    if (lower && !RE2::FullMatch(word, R"(v\d+(?:\.\d+)*|\d.*)")) {
       bool after_letter = false;
       for (char& c : word) {
         const bool letter = absl::ascii_isalpha(static_cast<unsigned char>(c));
