@@ -96,8 +96,8 @@ def rope_scaling(s):
         return {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
                 "original_max_position_embeddings": 8192}
     if s.rope_scaling == "longrope":
-        return {"type": "longrope", "short_factor": [1.0 + 0.02 * i for i in range(pairs)],
-                "long_factor": [1.0 + 0.9 * i for i in range(pairs)]}
+        return {"type": "longrope", "short_factor": [round(1.0 + 0.02 * i, 2) for i in range(pairs)],
+                "long_factor": [round(1.0 + 0.9 * i, 2) for i in range(pairs)]}
     return None
 
 

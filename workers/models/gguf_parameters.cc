@@ -17,15 +17,6 @@ absl::Status Wrong(const std::string& key, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("the metadata: ", key, " ", why));
 }
 
-// The number whose shortest decimal a float is: 1e-05, not 9.99999974737875e-06.
-double Shortest(float value) {
-  char text[32];
-  const std::to_chars_result end = std::to_chars(text, text + sizeof(text), value);
-  double out = value;
-  std::from_chars(text, end.ptr, out);
-  return out;
-}
-
 class Keys {
  public:
   Keys(const GgufMetadata& metadata, const Architecture& architecture)
@@ -48,7 +39,7 @@ class Keys {
     const float* number = std::get_if<float>(value);
     if (number == nullptr || !std::isfinite(*number) || *number <= 0.0f)
       return Wrong(prefix_ + key, "is no positive float32");
-    return Shortest(*number);
+    return NumberOf(*number);
   }
 
   std::string Text(const std::string& key) const {
@@ -101,6 +92,14 @@ absl::Status ReadRope(const Keys& keys, HyperParameters& out) {
 }
 
 }  // namespace
+
+double NumberOf(float value) {
+  char text[32];
+  const std::to_chars_result end = std::to_chars(text, text + sizeof(text), value);
+  double out = value;
+  std::from_chars(text, end.ptr, out);
+  return out;
+}
 
 absl::StatusOr<std::optional<int64_t>> GgufInteger(const GgufMetadata& metadata, const std::string& key) {
   const GgufValue* value = FindGgufValue(metadata, key);

@@ -11,6 +11,10 @@
 
 namespace quantd {
 
+// The number that was rounded to this float, as far as its shortest decimal tells: 1e-05, not
+// 9.99999974737875e-06.
+double NumberOf(float value);
+
 // The value of a whole number of any width, or empty when the key is absent. INVALID_ARGUMENT for another
 // type or a number out of range.
 absl::StatusOr<std::optional<int64_t>> GgufInteger(const GgufMetadata& metadata, const std::string& key);

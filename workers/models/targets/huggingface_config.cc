@@ -36,7 +36,7 @@ absl::StatusOr<Json> RecoverLlama3Scaling(const HyperParameters& parameters,
                                           const std::vector<float>& factors) {
   RopeScaling scaling;
   scaling.type = "llama3";
-  scaling.factor = *std::max_element(factors.begin(), factors.end());
+  scaling.factor = NumberOf(*std::max_element(factors.begin(), factors.end()));
   for (int64_t original = 1024; original <= 131072; original *= 2) {
     const std::vector<double> computed = Llama3RopeFactors(parameters, scaling, original);
     if (!std::equal(computed.begin(), computed.end(), factors.begin(), factors.end(),
@@ -54,13 +54,19 @@ absl::StatusOr<Json> RecoverLlama3Scaling(const HyperParameters& parameters,
       "instead");
 }
 
+Json Numbers(const std::vector<float>& values) {
+  Json numbers = Json::array();
+  for (float value : values) numbers.push_back(NumberOf(value));
+  return numbers;
+}
+
 absl::StatusOr<Json> MakeRopeScaling(const Model& model) {
   if (const std::vector<float>* factors = FindFactors(model, "rope_freqs.weight"))
     return RecoverLlama3Scaling(model.parameters, *factors);
   const std::vector<float>* longer = FindFactors(model, "rope_factors_long.weight");
   const std::vector<float>* shorter = FindFactors(model, "rope_factors_short.weight");
   if (longer != nullptr && shorter != nullptr)
-    return Json{{"type", "longrope"}, {"long_factor", *longer}, {"short_factor", *shorter}};
+    return Json{{"type", "longrope"}, {"long_factor", Numbers(*longer)}, {"short_factor", Numbers(*shorter)}};
   const std::optional<RopeScaling>& scaling = model.parameters.rope_scaling;
   if (!scaling.has_value()) return Json();
   if (scaling->type != "linear" || !scaling->factor.has_value()) {
