@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "workers/engine/job.h"
 #include "workers/models/model.h"
+#include "workers/quant/codec_list.h"
 
 namespace quantd {
 namespace {
@@ -30,7 +31,7 @@ std::vector<TargetSpec> ReadTargets(const v1::Assignment& assignment) {
 
 v1::ModelSummary Summarize(const Model& model) {
   v1::ModelSummary summary;
-  summary.set_source_format("huggingface");
+  summary.set_source_format(model.from_gguf() ? "gguf" : "huggingface");
   summary.set_architecture(std::string(model.architecture->name));
   summary.set_parameter_count(model.ParameterCount());
   for (const ModelTensor& tensor : model.tensors) {
@@ -167,7 +168,10 @@ v1::Engine DescribeEngine() {
   }
   for (const Architecture* architecture : AllArchitectures())
     engine.add_architectures(std::string(architecture->name));
-  for (const char* type : {"F32", "F16", "BF16"}) engine.add_source_types(type);
+  for (const quant::Codec* codec : quant::AllCodecs()) {
+    if (GgufTensorType(codec->name()) != kNoGgufTensorType)
+      engine.add_source_types(std::string(codec->name()));
+  }
   engine.add_devices("cpu");
   return engine;
 }

@@ -35,3 +35,31 @@ def decode(build_dir):
         return subprocess.run(command, input=planes, capture_output=True, check=True).stdout
 
     return run
+
+
+class Engine:
+    """Runs jobs without a server. engine(checkpoint, targets): the model file (a folder's for others than GGUF) by directory."""
+
+    def __init__(self, build_dir, scratch):
+        self.program, self.scratch, self.count = build_dir / "tests" / "engine_probe", scratch, 0
+
+    def start(self, checkpoint, targets):
+        self.count += 1
+        store = self.scratch / str(self.count)
+        command = [self.program, checkpoint, checkpoint.name, store, *targets]
+        return store / "objects" / "job", subprocess.run(command, capture_output=True, text=True)
+
+    def __call__(self, checkpoint, targets):
+        artifacts, result = self.start(checkpoint, targets)
+        assert result.returncode == 0, result.stderr
+        return {folder.name: next(folder.glob("*.gguf"), folder) for folder in artifacts.iterdir()}
+
+    def error(self, checkpoint, targets):
+        artifacts, result = self.start(checkpoint, targets)
+        assert result.returncode != 0
+        return result.stderr
+
+
+@pytest.fixture(scope="session")
+def run_engine(build_dir, tmp_path_factory):
+    return Engine(build_dir, tmp_path_factory.mktemp("engine"))

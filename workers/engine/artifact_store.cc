@@ -47,22 +47,8 @@ absl::Status ArtifactStore::Put(const std::string& path, const std::string& cont
   return file->Close();
 }
 
-absl::Status ArtifactStore::Verify() const {
-  std::vector<std::byte> buffer(size_t{1} << 20);
-  for (const StoredFile& stored : files_) {
-    ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, store_.OpenForRead(stored.object_key));
-    Sha256 digest;
-    for (uint64_t offset = 0; offset < file->size(); offset += buffer.size()) {
-      const std::span<std::byte> chunk =
-          std::span(buffer).first(std::min<uint64_t>(buffer.size(), file->size() - offset));
-      RETURN_IF_ERROR(file->ReadAt(offset, chunk));
-      digest.Update(chunk);
-    }
-    if (file->size() != static_cast<uint64_t>(stored.size) || digest.FinishHex() != stored.sha256) {
-      return absl::DataLossError(absl::StrCat(stored.path, " is not what was written when it is read back"));
-    }
-  }
-  return absl::OkStatus();
+absl::StatusOr<std::unique_ptr<RandomAccessFile>> ArtifactStore::Open(const StoredFile& file) const {
+  return store_.OpenForRead(file.object_key);
 }
 
 absl::Status RemoveObjects(ObjectStore& store, const std::string& prefix) {

@@ -30,8 +30,8 @@ class ArtifactStore final : public ArtifactSink {
   // Those that are closed, in that order.
   const std::vector<StoredFile>& files() const { return files_; }
 
-  // Reads every closed file back from the store and compares digests. DATA_LOSS names the first that differs.
-  absl::Status Verify() const;
+  // Reads one of files() back from the store.
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> Open(const StoredFile& file) const;
 
  private:
   class File;

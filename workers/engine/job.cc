@@ -28,10 +28,14 @@ std::string MakeManifest(const TargetSpec& spec, const OutputPlan& plan, const T
   for (const auto& [name, value] : spec.options) recipe_options.push_back({{"name", name}, {"value", value}});
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     const OutputTensor& tensor = plan.tensors[i];
+    Json digests = Json::object();
+    for (size_t plane = 0; plane < run.digests[i].size(); ++plane)
+      digests[run.planned->writer->Describe(i, plane).name] = run.digests[i][plane];
     tensors.push_back({{"name", tensor.name},
                        {"type", tensor.codec->name()},
                        {"shape", tensor.shape},
                        {"bytes", tensor.bytes()},
+                       {"sha256", digests},
                        {"relative_error", run.errors[i].Relative()},
                        {"max_error", run.errors[i].largest}});
   }
@@ -61,7 +65,7 @@ class JobRunner {
     for (size_t i = 0; i < specs_.size(); ++i) {
       artifacts_.push_back(std::make_unique<ArtifactStore>(
           store_, absl::StrCat(options_.artifact_prefix, "/", plan_.directories[i])));
-      runs_.push_back({plan_.targets[i].get(), artifacts_.back().get(), {}, 0.0});
+      runs_.push_back({plan_.targets[i].get(), artifacts_.back().get(), {}, {}, 0.0});
     }
     RETURN_IF_ERROR(Quantize());
     std::vector<TargetOutcome> outcomes;
@@ -102,7 +106,7 @@ class JobRunner {
     for (const SidecarFile& sidecar : plan.sidecars)
       RETURN_IF_ERROR(artifact.Put(sidecar.path, sidecar.content));
     RETURN_IF_ERROR(Report("verify"));
-    RETURN_IF_ERROR(artifact.Verify());
+    RETURN_IF_ERROR(VerifyTarget(*plan_.targets[index], runs_[index].digests, artifact));
     RETURN_IF_ERROR(
         artifact.Put(kManifestName, MakeManifest(specs_[index], plan, runs_[index], artifact, options_)));
     TargetOutcome outcome;

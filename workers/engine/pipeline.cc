@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "workers/quant/finite.h"
 
@@ -136,8 +137,7 @@ class TileFlow {
 int64_t RowUnit(const std::vector<Route>& routes, std::span<const TargetRun> targets) {
   int64_t unit = 1;
   for (const Route& route : routes) {
-    const int64_t head = targets[route.target].planned->plan.tensors[route.tensor].rows_per_head;
-    if (head > 0) unit = std::lcm(unit, head);
+    unit = std::lcm(unit, targets[route.target].planned->plan.tensors[route.tensor].rows_per_head);
   }
   return unit;
 }
@@ -157,6 +157,7 @@ class Pipeline {
     for (size_t t = 0; t < targets.size(); ++t) {
       const std::vector<OutputTensor>& tensors = targets[t].planned->plan.tensors;
       targets[t].errors.resize(tensors.size());
+      targets[t].digests.resize(tensors.size());
       for (size_t i = 0; i < tensors.size(); ++i) {
         if (tensors[i].source.has_value()) routes_[*tensors[i].source].push_back({t, i});
       }
@@ -186,17 +187,28 @@ class Pipeline {
       const std::vector<OutputTensor>& tensors = target.planned->plan.tensors;
       for (size_t i = 0; i < tensors.size() && !tensors[i].source.has_value(); ++i) {
         const EncodedTile tile = EncodeTile(tensors[i], tensors[i].values, 1);
-        RETURN_IF_ERROR(AppendPlanes(target, i, tile));
+        std::vector<Sha256> running;
+        RETURN_IF_ERROR(AppendPlanes(target, i, tile, running));
+        FinishDigests(target, i, running);
       }
     }
     return absl::OkStatus();
   }
 
-  static absl::Status AppendPlanes(TargetRun& target, size_t tensor, const EncodedTile& tile) {
+  static absl::Status AppendPlanes(TargetRun& target, size_t tensor, const EncodedTile& tile,
+                                   std::vector<Sha256>& running) {
+    running.resize(tile.planes.size());
     for (size_t plane = 0; plane < tile.planes.size(); ++plane) {
+      running[plane].Update(tile.planes[plane]);
       RETURN_IF_ERROR(target.planned->writer->Append(tensor, plane, tile.planes[plane]));
     }
     return absl::OkStatus();
+  }
+
+  // Ends the digests of a tensor whose last tile was appended.
+  static void FinishDigests(TargetRun& target, size_t tensor, std::vector<Sha256>& running) {
+    for (Sha256& digest : running) target.digests[tensor].push_back(digest.FinishHex());
+    running.clear();
   }
 
   void ReadTiles() {
@@ -242,8 +254,10 @@ class Pipeline {
       finished.source_bytes = static_cast<int64_t>(raw->bytes.size());
       for (const Route& route : routes_[raw->source]) {
         const auto begin = std::chrono::steady_clock::now();
-        finished.encoded.push_back(
-            EncodeTile(targets_[route.target].planned->plan.tensors[route.tensor], weights, raw->rows));
+        const OutputTensor& output = targets_[route.target].planned->plan.tensors[route.tensor];
+        finished.encoded.push_back(output.CopiesRowsOf(*tensor.codec)
+                                       ? EncodedTile{{raw->bytes}, {}}
+                                       : EncodeTile(output, weights, raw->rows));
         finished.seconds.push_back(SecondsSince(begin));
       }
       flow_.PutFinished(raw->sequence, std::move(finished));
@@ -251,14 +265,18 @@ class Pipeline {
   }
 
   void WriteTiles() {
+    std::vector<std::vector<Sha256>> running;  // of the tensor that is being written, for each route
     while (std::optional<FinishedTile> tile = flow_.TakeFinished()) {
       const std::vector<Route>& routes = routes_[tile->source];
+      running.resize(std::max(running.size(), routes.size()));
       for (size_t r = 0; r < routes.size(); ++r) {
         TargetRun& target = targets_[routes[r].target];
         const auto begin = std::chrono::steady_clock::now();
-        if (absl::Status status = AppendPlanes(target, routes[r].tensor, tile->encoded[r]); !status.ok()) {
+        if (absl::Status status = AppendPlanes(target, routes[r].tensor, tile->encoded[r], running[r]);
+            !status.ok()) {
           return flow_.Fail(std::move(status));
         }
+        if (tile->last_of_tensor) FinishDigests(target, routes[r].tensor, running[r]);
         target.errors[routes[r].tensor].Add(tile->encoded[r].error);
         target.seconds += tile->seconds[r] + SecondsSince(begin);
       }

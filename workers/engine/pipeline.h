@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "workers/engine/tile_encoder.h"
+#include "workers/engine/verification.h"
 #include "workers/formats/artifact_sink.h"
 #include "workers/models/model.h"
 #include "workers/models/targets/target.h"
@@ -25,6 +26,7 @@ struct TargetRun {
   const PlannedTarget* planned = nullptr;
   ArtifactSink* sink = nullptr;
   std::vector<EncodingError> errors;  // out: one for each tensor of the plan
+  PlaneDigests digests;               // out: of what was given to the writer
   double seconds = 0.0;               // out: of encoding and writing, over all threads
 };
 

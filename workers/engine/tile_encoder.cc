@@ -27,15 +27,15 @@ void Decode(const Codec& codec, const std::vector<std::vector<std::byte>>& plane
   codec.Decode(pointers, rows, columns, weights);
 }
 
-std::vector<float> RotateHeads(std::span<const float> weights, int64_t rows, int64_t columns,
-                               int64_t rows_per_head) {
-  std::vector<float> rotated(weights.size());
+std::vector<float> ReorderRows(const OutputTensor& output, std::span<const float> weights, int64_t rows) {
+  const int64_t columns = output.columns();
+  std::vector<float> reordered(weights.size());
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t head = row / rows_per_head * rows_per_head;
-    const int64_t target = head + RotatedRow(row - head, rows_per_head);
-    std::copy_n(weights.data() + row * columns, columns, rotated.data() + target * columns);
+    const int64_t head = row / output.rows_per_head * output.rows_per_head;
+    const int64_t target = head + ReorderedRow(output.row_order, row - head, output.rows_per_head);
+    std::copy_n(weights.data() + row * columns, columns, reordered.data() + target * columns);
   }
-  return rotated;
+  return reordered;
 }
 
 EncodingError Compare(std::span<const float> source, std::span<const float> decoded) {
@@ -70,11 +70,11 @@ double EncodingError::Relative() const {
 
 EncodedTile EncodeTile(const OutputTensor& output, std::span<const float> weights, int64_t rows) {
   const int64_t columns = output.columns();
-  std::vector<float> rotated;
+  std::vector<float> reordered;
   std::span<const float> source = weights;
-  if (output.rows_per_head > 0) {
-    rotated = RotateHeads(weights, rows, columns, output.rows_per_head);
-    source = rotated;
+  if (output.row_order != RowOrder::kAsSource) {
+    reordered = ReorderRows(output, weights, rows);
+    source = reordered;
   }
   std::vector<float> cast;
   std::span<const float> input = source;

@@ -25,7 +25,7 @@ struct EncodedTile {
   EncodingError error;  // zero for plain floats
 };
 
-// `weights` are rows * columns source weights. For an output with rows_per_head the rows are whole heads.
+// `weights` are rows * columns source weights. Rows are a multiple of output.rows_per_head.
 EncodedTile EncodeTile(const OutputTensor& output, std::span<const float> weights, int64_t rows);
 
 }  // namespace quantd

@@ -1,6 +1,5 @@
 #include "workers/formats/gguf_writer.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 #include <string_view>
@@ -8,28 +7,24 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "workers/formats/gguf_reader.h"
 
 namespace quantd {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-constexpr uint64_t kAlignment = 32;
 constexpr uint32_t kVersion = 3;
 
-// ggml's numbers of tensor types (ggml.h).
-uint32_t TypeNumber(std::string_view codec) {
-  constexpr std::pair<std::string_view, uint32_t> kTypes[] = {
-      {"F32", 0},   {"F16", 1},   {"Q4_0", 2},  {"Q4_1", 3},  {"Q5_0", 6},  {"Q5_1", 7}, {"Q8_0", 8},
-      {"Q2_K", 10}, {"Q3_K", 11}, {"Q4_K", 12}, {"Q5_K", 13}, {"Q6_K", 14}, {"BF16", 30}};
-  for (const auto& [name, number] : kTypes) {
-    if (name == codec) return number;
-  }
-  return ~uint32_t{0};
+uint64_t Aligned(uint64_t bytes, uint64_t alignment) {
+  return (bytes + alignment - 1) / alignment * alignment;
 }
 
-// GGUF's numbers of metadata types.
-enum : uint32_t { kUint32 = 4, kInt32 = 5, kFloat32 = 6, kBool = 7, kString = 8, kArray = 9 };
+// What the metadata says, for files that were read from one with another alignment than usual.
+uint64_t AlignmentOf(const GgufMetadata& metadata) {
+  const GgufValue* value = FindGgufValue(metadata, kGgufAlignmentKey);
+  return value == nullptr ? kGgufDefaultAlignment : std::get<uint32_t>(*value);
+}
 
 class HeaderBuilder {
  public:
@@ -43,46 +38,70 @@ class HeaderBuilder {
   void PutValue(const GgufValue& value) {
     std::visit([this](const auto& held) { PutTyped(held); }, value);
   }
-  void Align() { bytes_.resize((bytes_.size() + kAlignment - 1) / kAlignment * kAlignment, '\0'); }
+  void Align(uint64_t alignment) { bytes_.resize(Aligned(bytes_.size(), alignment), '\0'); }
   std::string Take() { return std::move(bytes_); }
 
  private:
-  void PutTyped(uint32_t value) { Put(uint32_t{kUint32}), Put(value); }
-  void PutTyped(int32_t value) { Put(uint32_t{kInt32}), Put(value); }
-  void PutTyped(float value) { Put(uint32_t{kFloat32}), Put(value); }
-  void PutTyped(bool value) { Put(uint32_t{kBool}), Put(static_cast<uint8_t>(value)); }
-  void PutTyped(const std::string& value) { Put(uint32_t{kString}), Put(std::string_view(value)); }
+  void PutType(GgufType type) { Put(static_cast<uint32_t>(type)); }
+  template <typename T>
+  requires std::is_arithmetic_v<T>
+  void PutTyped(T value) {
+    PutType(TypeOf(value));
+    Put(value);
+  }
+  void PutTyped(bool value) {
+    PutType(GgufType::kBool);
+    Put(static_cast<uint8_t>(value));
+  }
+  void PutTyped(const std::string& value) {
+    PutType(GgufType::kString);
+    Put(std::string_view(value));
+  }
   void PutTyped(const std::vector<std::string>& values) {
-    PutArray(kString, values.size());
+    PutArray(GgufType::kString, values.size());
     for (const std::string& value : values) Put(std::string_view(value));
   }
-  void PutTyped(const std::vector<float>& values) {
-    PutArray(kFloat32, values.size());
-    for (float value : values) Put(value);
+  template <typename T>
+  void PutTyped(const std::vector<T>& values) {
+    PutArray(TypeOf(T{}), values.size());
+    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
   }
-  void PutTyped(const std::vector<int32_t>& values) {
-    PutArray(kInt32, values.size());
-    for (int32_t value : values) Put(value);
+  void PutTyped(const GgufPackedArray& array) {
+    PutArray(array.element, array.bytes.size() / static_cast<size_t>(GgufTypeBytes(array.element)));
+    bytes_.append(array.bytes);
   }
-  void PutArray(uint32_t type, size_t count) {
-    Put(uint32_t{kArray});
-    Put(type);
+  void PutArray(GgufType element, size_t count) {
+    PutType(GgufType::kArray);
+    PutType(element);
     Put(uint64_t{count});
   }
+
+  static GgufType TypeOf(uint8_t) { return GgufType::kUint8; }
+  static GgufType TypeOf(int8_t) { return GgufType::kInt8; }
+  static GgufType TypeOf(uint16_t) { return GgufType::kUint16; }
+  static GgufType TypeOf(int16_t) { return GgufType::kInt16; }
+  static GgufType TypeOf(uint32_t) { return GgufType::kUint32; }
+  static GgufType TypeOf(int32_t) { return GgufType::kInt32; }
+  static GgufType TypeOf(uint64_t) { return GgufType::kUint64; }
+  static GgufType TypeOf(int64_t) { return GgufType::kInt64; }
+  static GgufType TypeOf(float) { return GgufType::kFloat32; }
+  static GgufType TypeOf(double) { return GgufType::kFloat64; }
 
   std::string bytes_;
 };
 
-uint64_t Aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
 class GgufWriter final : public ModelWriter {
  public:
   GgufWriter(const OutputPlan& plan, const GgufMetadata& metadata, std::string path)
-      : plan_(plan), path_(std::move(path)), header_(MakeHeader(plan, metadata)) {}
+      : plan_(plan),
+        path_(std::move(path)),
+        alignment_(AlignmentOf(metadata)),
+        header_(MakeHeader(plan, metadata, alignment_)) {}
 
   std::vector<FileSize> Files() const override {
     uint64_t bytes = header_.size();
-    for (const OutputTensor& tensor : plan_.tensors) bytes += Aligned(static_cast<uint64_t>(tensor.bytes()));
+    for (const OutputTensor& tensor : plan_.tensors)
+      bytes += Aligned(static_cast<uint64_t>(tensor.bytes()), alignment_);
     return {{path_, static_cast<int64_t>(bytes)}};
   }
 
@@ -105,8 +124,25 @@ class GgufWriter final : public ModelWriter {
     return file_->Close();
   }
 
+  StoredTensor Describe(size_t tensor, size_t /*plane*/) const override {
+    const OutputTensor& output = plan_.tensors[tensor];
+    return {output.name, std::string(output.codec->name()), output.shape};
+  }
+
+  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
+                                                     const RandomAccessFile& file) const override {
+    if (path != path_) return std::vector<StoredTensor>();
+    ASSIGN_OR_RETURN(GgufFile header, ReadGgufHeader(file));
+    std::vector<StoredTensor> tensors;
+    for (const SourceTensor& tensor : header.tensors) {
+      tensors.push_back(
+          {tensor.name, std::string(tensor.codec->name()), tensor.shape, tensor.offset, tensor.bytes});
+    }
+    return tensors;
+  }
+
  private:
-  static std::string MakeHeader(const OutputPlan& plan, const GgufMetadata& metadata) {
+  static std::string MakeHeader(const OutputPlan& plan, const GgufMetadata& metadata, uint64_t alignment) {
     HeaderBuilder header;
     for (char letter : std::string_view("GGUF")) header.Put(letter);
     header.Put(kVersion);
@@ -123,11 +159,11 @@ class GgufWriter final : public ModelWriter {
       for (auto dimension = tensor.shape.rbegin(); dimension != tensor.shape.rend(); ++dimension) {
         header.Put(static_cast<uint64_t>(*dimension));
       }
-      header.Put(TypeNumber(tensor.codec->name()));
+      header.Put(GgufTensorType(tensor.codec->name()));
       header.Put(offset);
-      offset += Aligned(static_cast<uint64_t>(tensor.bytes()));
+      offset += Aligned(static_cast<uint64_t>(tensor.bytes()), alignment);
     }
-    header.Align();
+    header.Align(alignment);
     return header.Take();
   }
 
@@ -138,8 +174,8 @@ class GgufWriter final : public ModelWriter {
       return absl::InternalError(absl::StrCat("tensor ", plan_.tensors[tensor_].name, " got ", written_,
                                               " of ", expected, " bytes before tensor ", next));
     }
-    static constexpr std::array<std::byte, kAlignment> kZeros{};
-    RETURN_IF_ERROR(file_->Append(std::span(kZeros).first(Aligned(expected) - expected)));
+    const std::vector<std::byte> padding(Aligned(expected, alignment_) - expected);
+    RETURN_IF_ERROR(file_->Append(padding));
     tensor_ = next;
     written_ = 0;
     return absl::OkStatus();
@@ -147,6 +183,7 @@ class GgufWriter final : public ModelWriter {
 
   const OutputPlan& plan_;
   std::string path_;
+  uint64_t alignment_;
   std::string header_;
   std::unique_ptr<FileSink> file_;
   size_t tensor_ = 0;

@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/random_access_file.h"
 #include "workers/formats/artifact_sink.h"
 #include "workers/formats/output_plan.h"
+#include "workers/formats/stored_tensor.h"
 
 namespace quantd {
 
@@ -31,6 +34,13 @@ class ModelWriter {
   virtual absl::Status Begin(ArtifactSink& sink) = 0;
   virtual absl::Status Append(size_t tensor, size_t plane, std::span<const std::byte> bytes) = 0;
   virtual absl::Status Finish() = 0;
+
+  // How a reader of this format will find the plane of a tensor: name, type and shape.
+  virtual StoredTensor Describe(size_t tensor, size_t plane) const = 0;
+
+  // Reads the header of a file that was written, by this format's reader. Empty for files without tensors.
+  virtual absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
+                                                             const RandomAccessFile& file) const = 0;
 };
 
 }  // namespace quantd

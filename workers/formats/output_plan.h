@@ -10,6 +10,24 @@
 
 namespace quantd {
 
+// llama.cpp rotates neighbouring pairs of a query's or key's dimensions, Hugging Face the two halves of a
+// head: each keeps the rows of these tensors in the order that suits it.
+enum class RowOrder { kAsSource, kHalvesToPairs, kPairsToHalves };
+
+// Where row `row` of a head with `head_rows` rows goes.
+inline int64_t ReorderedRow(RowOrder order, int64_t row, int64_t head_rows) {
+  const int64_t half = head_rows / 2;
+  switch (order) {
+    case RowOrder::kHalvesToPairs:
+      return row < half ? 2 * row : 2 * (row - half) + 1;
+    case RowOrder::kPairsToHalves:
+      return row / 2 + (row % 2) * half;
+    case RowOrder::kAsSource:
+      break;
+  }
+  return row;
+}
+
 // A tensor of the artifact. Its rows come from one source tensor, or from `values` when it is computed.
 struct OutputTensor {
   std::string name;  // as the format spells it, without plane suffixes
@@ -18,9 +36,15 @@ struct OutputTensor {
   std::optional<size_t> source;  // index of the model's tensor
   // Weights are rounded to this codec's type before they are encoded; null when they are not.
   const quant::Codec* cast = nullptr;
-  // 0: rows in the source's order. Otherwise the rows of one attention head, to be rotated: see RotatedRow.
-  int64_t rows_per_head = 0;
+  RowOrder row_order = RowOrder::kAsSource;
+  int64_t rows_per_head = 1;  // rows of one attention head, which row_order keeps together
   std::vector<float> values;  // of a computed tensor
+
+  // Whether rows stored by `stored` are this tensor's rows already. Encoding anew what a block codec decoded
+  // would change it.
+  bool CopiesRowsOf(const quant::Codec& stored) const {
+    return codec == &stored && cast == nullptr && row_order == RowOrder::kAsSource;
+  }
 
   int64_t columns() const { return shape.empty() ? 1 : shape.back(); }
   int64_t elements() const {
@@ -37,13 +61,6 @@ struct OutputTensor {
     return sum;
   }
 };
-
-// llama.cpp rotates neighbouring pairs of a query's or key's dimensions, Hugging Face the two halves: row
-// `row` of a head with `head_rows` rows in the source is this row of the head in a GGUF file.
-inline int64_t RotatedRow(int64_t row, int64_t head_rows) {
-  const int64_t half = head_rows / 2;
-  return row < half ? 2 * row : 2 * (row - half) + 1;
-}
 
 // A small file that is known before any weight is: configuration, tokenizer.
 struct SidecarFile {

@@ -54,21 +54,31 @@ absl::StatusOr<Extent> ReadExtent(const Json& entry, uint64_t data_bytes) {
   return extent;
 }
 
-absl::StatusOr<SourceTensor> ReadEntry(const std::string& name, const Json& entry, uint64_t data_begin,
+// Bytes of one value of a dtype; 0 when it is unknown.
+int64_t DtypeBytes(std::string_view dtype) {
+  constexpr std::pair<std::string_view, int64_t> kDtypes[] = {
+      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},    {"I8", 1},
+      {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+  for (const auto& [name, bytes] : kDtypes) {
+    if (name == dtype) return bytes;
+  }
+  return 0;
+}
+
+absl::StatusOr<StoredTensor> ReadEntry(const std::string& name, const Json& entry, uint64_t data_begin,
                                        uint64_t data_bytes) {
   if (!entry.is_object()) return absl::InvalidArgumentError("is not described by an object");
   auto dtype = entry.find("dtype");
   if (dtype == entry.end() || !dtype->is_string()) return absl::InvalidArgumentError("has no dtype");
-  const std::string type = dtype->get<std::string>();
-  if (type != "F32" && type != "F16" && type != "BF16") {
-    return absl::InvalidArgumentError(absl::StrCat("has dtype ", type, "; known are F32, F16 and BF16"));
-  }
-  SourceTensor tensor;
+  StoredTensor tensor;
   tensor.name = name;
-  tensor.codec = quant::FindCodec(type);
+  tensor.type = dtype->get<std::string>();
+  const int64_t value_bytes = DtypeBytes(tensor.type);
+  if (value_bytes == 0)
+    return absl::InvalidArgumentError(absl::StrCat("has the unknown dtype ", tensor.type));
   ASSIGN_OR_RETURN(tensor.shape, ReadShape(entry));
   ASSIGN_OR_RETURN(int64_t elements, ElementCount(tensor.shape));
-  ASSIGN_OR_RETURN(int64_t bytes, CheckedMul(elements, tensor.codec->planes()[0].bytes_per_block));
+  ASSIGN_OR_RETURN(int64_t bytes, CheckedMul(elements, value_bytes));
   ASSIGN_OR_RETURN(Extent extent, ReadExtent(entry, data_bytes));
   tensor.bytes = extent.end - extent.begin;
   if (tensor.bytes != static_cast<uint64_t>(bytes)) {
@@ -79,10 +89,10 @@ absl::StatusOr<SourceTensor> ReadEntry(const std::string& name, const Json& entr
   return tensor;
 }
 
-absl::Status CheckCoverage(const std::vector<SourceTensor>& tensors, uint64_t data_begin,
+absl::Status CheckCoverage(const std::vector<StoredTensor>& tensors, uint64_t data_begin,
                            uint64_t file_size) {
   uint64_t position = data_begin;
-  for (const SourceTensor& tensor : tensors) {
+  for (const StoredTensor& tensor : tensors) {
     if (tensor.offset < position)
       return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " overlaps another"));
     if (tensor.offset > position) {
@@ -113,7 +123,9 @@ absl::Status RefuseDuplicateNames(const std::string& header) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<SourceTensor>> ReadHeader(const RandomAccessFile& file) {
+}  // namespace
+
+absl::StatusOr<std::vector<StoredTensor>> ReadSafetensorsHeader(const RandomAccessFile& file) {
   std::array<std::byte, 8> prefix;
   if (file.size() < prefix.size()) return absl::InvalidArgumentError("the file is too short for a header");
   RETURN_IF_ERROR(file.ReadAt(0, prefix));
@@ -130,18 +142,35 @@ absl::StatusOr<std::vector<SourceTensor>> ReadHeader(const RandomAccessFile& fil
   RETURN_IF_ERROR(RefuseDuplicateNames(header));
 
   const uint64_t data_begin = prefix.size() + header_bytes;
-  std::vector<SourceTensor> tensors;
+  std::vector<StoredTensor> tensors;
   for (const auto& [name, entry] : json.items()) {
     if (name == "__metadata__") continue;
-    absl::StatusOr<SourceTensor> tensor = ReadEntry(name, entry, data_begin, file.size() - data_begin);
+    absl::StatusOr<StoredTensor> tensor = ReadEntry(name, entry, data_begin, file.size() - data_begin);
     if (!tensor.ok()) return Annotate(tensor.status(), absl::StrCat("tensor ", name));
     tensors.push_back(*std::move(tensor));
   }
-  std::sort(tensors.begin(), tensors.end(), [](const SourceTensor& a, const SourceTensor& b) {
+  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
     return std::pair(a.offset, a.bytes) < std::pair(b.offset, b.bytes);
   });
   RETURN_IF_ERROR(CheckCoverage(tensors, data_begin, file.size()));
   return tensors;
+}
+
+namespace {
+
+absl::StatusOr<SourceTensor> AsSource(StoredTensor stored) {
+  SourceTensor tensor;
+  const bool known = stored.type == "F32" || stored.type == "F16" || stored.type == "BF16";
+  if (!known) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor ", stored.name, ": has dtype ", stored.type, "; known are F32, F16 and BF16"));
+  }
+  tensor.codec = quant::FindCodec(stored.type);
+  tensor.name = std::move(stored.name);
+  tensor.shape = std::move(stored.shape);
+  tensor.offset = stored.offset;
+  tensor.bytes = stored.bytes;
+  return tensor;
 }
 
 // Tensor name to file, from the index.
@@ -185,15 +214,19 @@ absl::Status CheckAgainstIndex(const std::vector<SourceTensor>& tensors,
 
 }  // namespace
 
-absl::StatusOr<std::vector<SourceTensor>> ReadSafetensorsHeader(const CheckpointFiles& files,
-                                                                const std::string& path) {
+absl::StatusOr<std::vector<SourceTensor>> ReadSafetensorsFile(const CheckpointFiles& files,
+                                                              const std::string& path) {
   const RandomAccessFile* file = files.Find(path);
   if (file == nullptr) return absl::NotFoundError(absl::StrCat("the checkpoint has no ", path));
-  absl::StatusOr<std::vector<SourceTensor>> tensors = ReadHeader(*file);
-  if (!tensors.ok()) return Annotate(tensors.status(), path);
-  for (SourceTensor& tensor : *tensors) {
-    tensor.path = path;
-    tensor.file = file;
+  absl::StatusOr<std::vector<StoredTensor>> stored = ReadSafetensorsHeader(*file);
+  if (!stored.ok()) return Annotate(stored.status(), path);
+  std::vector<SourceTensor> tensors;
+  for (StoredTensor& entry : *stored) {
+    absl::StatusOr<SourceTensor> tensor = AsSource(std::move(entry));
+    if (!tensor.ok()) return Annotate(tensor.status(), path);
+    tensor->path = path;
+    tensor->file = file;
+    tensors.push_back(*std::move(tensor));
   }
   return tensors;
 }
@@ -212,7 +245,7 @@ absl::StatusOr<std::vector<SourceTensor>> ReadSafetensorsCheckpoint(const Checkp
   std::vector<SourceTensor> all;
   std::map<std::string, std::string> seen;
   for (const std::string& path : shards) {
-    ASSIGN_OR_RETURN(std::vector<SourceTensor> tensors, ReadSafetensorsHeader(files, path));
+    ASSIGN_OR_RETURN(std::vector<SourceTensor> tensors, ReadSafetensorsFile(files, path));
     for (SourceTensor& tensor : tensors) {
       auto [at, is_new] = seen.emplace(tensor.name, path);
       if (!is_new) {

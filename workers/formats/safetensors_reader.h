@@ -9,13 +9,17 @@
 #include "absl/status/statusor.h"
 #include "workers/formats/checkpoint_files.h"
 #include "workers/formats/source_tensor.h"
+#include "workers/formats/stored_tensor.h"
 
 namespace quantd {
 
-// The tensors of one file in the order of their bytes. INVALID_ARGUMENT names the file and the tensor. The
-// result points into `files`, which must outlive it.
-absl::StatusOr<std::vector<SourceTensor>> ReadSafetensorsHeader(const CheckpointFiles& files,
-                                                                const std::string& path);
+// The tensors of one file in the order of their bytes, of every dtype. INVALID_ARGUMENT names the tensor.
+absl::StatusOr<std::vector<StoredTensor>> ReadSafetensorsHeader(const RandomAccessFile& file);
+
+// The same for weights of a checkpoint, F32, F16 or BF16; errors name the file too. The result points into
+// `files`, which must outlive it.
+absl::StatusOr<std::vector<SourceTensor>> ReadSafetensorsFile(const CheckpointFiles& files,
+                                                              const std::string& path);
 
 // All tensors of a checkpoint: those of the shards that model.safetensors.index.json names, or of every
 // *.safetensors file when there is no index. Shard by shard in alphabetical order. Errors: a missing shard, a

@@ -2,10 +2,12 @@
 
 #include <bit>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "workers/formats/safetensors_reader.h"
 
 namespace quantd {
 namespace {
@@ -78,6 +80,17 @@ class SafetensorsWriter final : public ModelWriter {
     const std::string json = Index();
     RETURN_IF_ERROR(index->Append(std::as_bytes(std::span(json))));
     return index->Close();
+  }
+
+  StoredTensor Describe(size_t tensor, size_t plane) const override {
+    const SafetensorsEntry& entry = entries_[tensor][plane];
+    return {entry.name, entry.dtype, entry.shape};
+  }
+
+  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
+                                                     const RandomAccessFile& file) const override {
+    if (!absl::EndsWith(path, ".safetensors")) return std::vector<StoredTensor>();
+    return ReadSafetensorsHeader(file);
   }
 
  private:

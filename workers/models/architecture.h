@@ -48,7 +48,7 @@ struct Architecture {
   std::string_view gguf_name;   // general.architecture
   std::span<const TensorRule> tensors;
   // GGUF keeps the rows of query and key in another order than Hugging Face: see RowOrder.
-  bool gguf_rotates_query_and_key;
+  bool gguf_reorders_query_and_key;
   // What the family can't be without, beyond ReadHyperParameters.
   absl::Status (*check)(const HyperParameters&);
 };

@@ -48,7 +48,7 @@ constexpr Architecture kLlama = {
     .model_type = "llama",
     .gguf_name = "llama",
     .tensors = kTensors,
-    .gguf_rotates_query_and_key = true,
+    .gguf_reorders_query_and_key = true,
     .check = Check,
 };
 

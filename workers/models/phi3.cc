@@ -63,7 +63,7 @@ constexpr Architecture kPhi3 = {
     .model_type = "phi3",
     .gguf_name = "phi3",
     .tensors = kTensors,
-    .gguf_rotates_query_and_key = false,
+    .gguf_reorders_query_and_key = false,
     .check = Check,
 };
 

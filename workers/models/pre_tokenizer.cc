@@ -63,4 +63,26 @@ absl::StatusOr<std::string> PreTokenizerName(const Json& tokenizer) {
       absl::StrCat("tokenizer.json: llama.cpp's name of this pre-tokenizer is not known: ", shown));
 }
 
+absl::StatusOr<Json> PreTokenizerSteps(const std::string& name) {
+  const auto byte_level = [](bool use_regex) {
+    return Json{
+        {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+  };
+  const auto sequence = [](Json steps) {
+    return Json{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
+  };
+  if (name == "gpt-2") return byte_level(true);
+  if (name == "smollm")
+    return sequence({{{"type", "Digits"}, {"individual_digits", true}}, byte_level(true)});
+  for (const auto& [known, regex] :
+       {std::pair("llama-bpe", kLlama3), {"dbrx", kLlama3}, {"qwen2", kQwen2}, {"gpt-4o", kGpt4o}}) {
+    if (name != known) continue;
+    return sequence(
+        {{{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}, {"invert", false}},
+         byte_level(false)});
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the metadata: tokenizer.ggml.pre \"", name, "\" can't be written as tokenizer.json"));
+}
+
 }  // namespace quantd

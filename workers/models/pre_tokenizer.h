@@ -14,4 +14,8 @@ namespace quantd {
 // silently worse.
 absl::StatusOr<std::string> PreTokenizerName(const Json& tokenizer);
 
+// The inverse: tokenizer.json's "pre_tokenizer" for one of those names. FAILED_PRECONDITION when it is not
+// known.
+absl::StatusOr<Json> PreTokenizerSteps(const std::string& name);
+
 }  // namespace quantd

@@ -71,7 +71,7 @@ class PipelineTest : public EngineTestModel {
   absl::StatusOr<std::string> Run(const std::string& format, const std::string& scheme, int threads) {
     const auto planned = Plan(format, scheme);
     MemorySink sink;
-    std::vector<TargetRun> runs = {{planned.get(), &sink, {}, 0.0}};
+    std::vector<TargetRun> runs = {{planned.get(), &sink, {}, {}, 0.0}};
     PipelineOptions options;
     options.threads = threads;
     const absl::Status status = RunPipeline(model_, runs, options);
@@ -123,8 +123,9 @@ TEST_F(PipelineTest, ReadsEveryByteOnceForAllTargets) {
   model_ = *OpenModel(checkpoint_, "test");
   const auto gguf = Plan("gguf", "Q8_0"), mlx = Plan("mlx", "int4"), plain = Plan("safetensors", "fp32");
   MemorySink sinks[3];
-  std::vector<TargetRun> runs = {
-      {gguf.get(), &sinks[0], {}, 0.0}, {mlx.get(), &sinks[1], {}, 0.0}, {plain.get(), &sinks[2], {}, 0.0}};
+  std::vector<TargetRun> runs = {{gguf.get(), &sinks[0], {}, {}, 0.0},
+                                 {mlx.get(), &sinks[1], {}, {}, 0.0},
+                                 {plain.get(), &sinks[2], {}, {}, 0.0}};
   PipelineProgress last;
   PipelineOptions options;
   options.threads = 2;
@@ -158,7 +159,7 @@ TEST_F(PipelineTest, KeepsABoundedNumberOfTilesInFlight) {
   model_ = *OpenModel(checkpoint_, "test");
   const auto planned = Plan("safetensors", "fp16");
   MemorySink sink;
-  std::vector<TargetRun> runs = {{planned.get(), &sink, {}, 0.0}};
+  std::vector<TargetRun> runs = {{planned.get(), &sink, {}, {}, 0.0}};
   PipelineOptions options;
   options.threads = kThreads;
   int64_t largest_lead = 0;
@@ -209,7 +210,7 @@ TEST_F(PipelineTest, StopsWhenItIsCancelled) {
   Open();
   const auto planned = Plan("gguf", "Q8_0");
   MemorySink sink;
-  std::vector<TargetRun> runs = {{planned.get(), &sink, {}, 0.0}};
+  std::vector<TargetRun> runs = {{planned.get(), &sink, {}, {}, 0.0}};
   PipelineOptions options;
   int calls = 0;
   options.on_progress = [&](const PipelineProgress&) { return ++calls < 3; };
@@ -223,7 +224,7 @@ TEST_F(PipelineTest, ReportsTheFirstErrorOfASink) {
   for (size_t room : {0, 100, 10'000, 60'000}) {
     const auto planned = Plan("safetensors", "bf16");
     FailingSink sink(room);
-    std::vector<TargetRun> runs = {{planned.get(), &sink, {}, 0.0}};
+    std::vector<TargetRun> runs = {{planned.get(), &sink, {}, {}, 0.0}};
     const absl::Status status = RunPipeline(model_, runs, {});
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << room;
     EXPECT_THAT(std::string(status.message()), HasSubstr("disk full"));

@@ -41,10 +41,17 @@ TEST(EncodeTile, PlainFloatsAreCopiedAndHaveNoError) {
 }
 
 // llama.cpp pairs neighbours where Hugging Face pairs halves: rows 0 1 | 2 3 of a head become 0 2 1 3.
-TEST(EncodeTile, RotatesTheRowsOfEveryHead) {
-  OutputTensor output = Output("F32", {8, 1});
-  output.rows_per_head = 4;
-  EXPECT_THAT(Floats(EncodeTile(output, Counting(8), 8).planes[0]), ElementsAre(0, 2, 1, 3, 4, 6, 5, 7));
+TEST(EncodeTile, ReordersTheRowsOfEveryHead) {
+  OutputTensor output = Output("F32", {12, 1});
+  output.rows_per_head = 6;
+  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12).planes[0]),
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  output.row_order = RowOrder::kHalvesToPairs;
+  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12).planes[0]),
+              ElementsAre(0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11));
+  output.row_order = RowOrder::kPairsToHalves;
+  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12).planes[0]),
+              ElementsAre(0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11));
 }
 
 TEST(EncodeTile, RoundsToTheCastsTypeFirst) {

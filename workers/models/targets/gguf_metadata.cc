@@ -11,6 +11,8 @@
 namespace quantd {
 namespace {
 
+constexpr char kQuantizationVersionKey[] = "general.quantization_version";
+constexpr char kFileTypeKey[] = "general.file_type";
 constexpr uint32_t kQuantizationVersion = 2;
 constexpr double kLargestWhole = 2147483647.0;  // int32
 
@@ -30,6 +32,18 @@ class MetadataBuilder {
       AddNumber("rope.scaling.attn_factor", LongRopeAttentionFactor(model_.parameters));
     }
     Add("general.type", std::string("model"));
+  }
+
+  // A GGUF file's own metadata, but for what quantization changes.
+  void AddKept() {
+    for (const auto& [key, value] : *model_.gguf_metadata) {
+      if (key != kQuantizationVersionKey && key != kFileTypeKey) Add(key, value);
+    }
+  }
+
+  void AddQuantization(const GgufFileType& file_type) {
+    Add(kQuantizationVersionKey, kQuantizationVersion);
+    Add(kFileTypeKey, file_type.number);
   }
 
   // What the model's makers advise for sampling.
@@ -221,6 +235,11 @@ double LongRopeAttentionFactor(const HyperParameters& p) {
 
 absl::StatusOr<GgufMetadata> MakeGgufMetadata(const Model& model, const GgufFileType& file_type) {
   MetadataBuilder builder(model);
+  if (model.from_gguf()) {
+    builder.AddKept();
+    builder.AddQuantization(file_type);
+    return builder.Take();
+  }
   builder.AddGeneral();
   RETURN_IF_ERROR(builder.AddSampling());
   builder.AddName();
@@ -230,8 +249,7 @@ absl::StatusOr<GgufMetadata> MakeGgufMetadata(const Model& model, const GgufFile
     builder.AddLlama();
   }
   RETURN_IF_ERROR(builder.AddTokenizer());
-  builder.Add("general.quantization_version", kQuantizationVersion);
-  builder.Add("general.file_type", file_type.number);
+  builder.AddQuantization(file_type);
   return builder.Take();
 }
 

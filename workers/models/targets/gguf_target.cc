@@ -1,12 +1,10 @@
 // GGUF: what llama.cpp's converter and llama-quantize would write, in one step.
-#include <cmath>
-#include <numbers>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "workers/formats/gguf_writer.h"
+#include "workers/models/rope_factors.h"
 #include "workers/models/targets/formats.h"
 #include "workers/models/targets/gguf_metadata.h"
 #include "workers/models/targets/gguf_types.h"
@@ -57,7 +55,8 @@ absl::StatusOr<GgufTypeOptions> ReadOptions(const TargetSpec& spec) {
   return options;
 }
 
-OutputTensor ComputedTensor(std::string name, const std::vector<double>& values) {
+template <typename T>
+OutputTensor ComputedTensor(std::string name, const std::vector<T>& values) {
   OutputTensor tensor;
   tensor.name = std::move(name);
   tensor.codec = FindCodec("F32");
@@ -66,44 +65,18 @@ OutputTensor ComputedTensor(std::string name, const std::vector<double>& values)
   return tensor;
 }
 
-// How much Llama 3 slows each rotary frequency: not at all where a turn is short against the trained context,
-// by `factor` where it is long, and in between by a mixture.
-std::vector<double> Llama3RopeFactors(const HyperParameters& p) {
-  const double factor = p.rope_scaling->factor.value_or(8.0);
-  const double low = p.rope_scaling->low_freq_factor, high = p.rope_scaling->high_freq_factor;
-  const double context = static_cast<double>(p.original_context.value_or(8192));
-  const float base = static_cast<float>(p.rope_base.value_or(10000.0));
-  std::vector<double> factors;
-  for (int64_t i = 0; i < p.head_size(); i += 2) {
-    // The converter computes frequencies in float.
-    const float frequency = 1.0f / std::pow(base, static_cast<float>(i) / static_cast<float>(p.head_size()));
-    const float wave_length = static_cast<float>(2.0 * std::numbers::pi) / frequency;
-    if (wave_length < context / high) {
-      factors.push_back(1.0);
-    } else if (wave_length > context / low) {
-      factors.push_back(factor);
-    } else {
-      const float smooth = static_cast<float>((context / wave_length - low) / (high - low));
-      factors.push_back(1.0f / ((1.0f - smooth) / static_cast<float>(factor) + smooth));
-    }
-  }
-  return factors;
-}
-
 void AddComputedTensors(const Model& model, OutputPlan& plan) {
+  for (const FrequencyFactors& factors : model.frequency_factors)
+    plan.tensors.push_back(ComputedTensor(factors.name, factors.values));
   const HyperParameters& p = model.parameters;
   if (!p.rope_scaling.has_value()) return;
   if (p.rope_scaling->type == "llama3") {
-    plan.tensors.push_back(ComputedTensor("rope_freqs.weight", Llama3RopeFactors(p)));
+    plan.tensors.push_back(ComputedTensor(
+        "rope_freqs.weight", Llama3RopeFactors(p, *p.rope_scaling, p.original_context.value_or(8192))));
   } else if (!p.rope_scaling->long_factors.empty()) {
     plan.tensors.push_back(ComputedTensor("rope_factors_long.weight", p.rope_scaling->long_factors));
     plan.tensors.push_back(ComputedTensor("rope_factors_short.weight", p.rope_scaling->short_factors));
   }
-}
-
-bool IsRotated(const Model& model, TensorRole role) {
-  return model.architecture->gguf_rotates_query_and_key &&
-         (role == TensorRole::kAttentionQuery || role == TensorRole::kAttentionKey);
 }
 
 OutputPlan MakePlan(const Model& model, const GgufTypes& types) {
@@ -117,7 +90,10 @@ OutputPlan MakePlan(const Model& model, const GgufTypes& types) {
     output.codec = types.codecs[i];
     output.shape = tensor.source.shape;
     output.source = i;
-    if (IsRotated(model, tensor.role)) output.rows_per_head = model.parameters.head_size();
+    if (!model.from_gguf() && RowsDiffer(model, tensor.role)) {
+      output.row_order = RowOrder::kHalvesToPairs;
+      output.rows_per_head = model.parameters.head_size();
+    }
     plan.tensors.push_back(std::move(output));
   }
   return plan;

@@ -121,12 +121,10 @@ class TypeChooser {
     return order;
   }
 
-  // What llama.cpp's converter writes for a matrix before anything is quantized.
-  static const Codec* Unquantized(const ModelTensor& tensor) { return tensor.source.codec; }
-
   const Codec* ChooseOne(const ModelTensor& tensor) {
-    if (!IsMatrix(tensor)) return FindCodec("F32");
-    if (options_.leave_output && tensor.role == TensorRole::kOutput) return Unquantized(tensor);
+    // The converter widens vectors; the quantizer, which a GGUF file meets, leaves them.
+    if (!IsMatrix(tensor)) return model_.from_gguf() ? tensor.source.codec : FindCodec("F32");
+    if (options_.leave_output && tensor.role == TensorRole::kOutput) return tensor.source.codec;
     if (options_.token_embedding != nullptr && tensor.role == TensorRole::kTokenEmbedding)
       return options_.token_embedding;
     if (options_.output != nullptr && tensor.role == TensorRole::kOutput) return options_.output;

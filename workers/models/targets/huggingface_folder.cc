@@ -1,11 +1,13 @@
 #include "workers/models/targets/huggingface_folder.h"
 
 #include "base/status.h"
+#include "workers/models/targets/tokenizer_files.h"
 #include "workers/quant/codec_list.h"
 
 namespace quantd {
 
-absl::StatusOr<std::vector<SidecarFile>> CopySidecars(const Model& model) {
+absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model) {
+  if (model.from_gguf()) return MakeTokenizerFiles(*model.gguf_metadata);
   constexpr const char* kNames[] = {
       "tokenizer.json",    "tokenizer.model",     "tokenizer_config.json", "special_tokens_map.json",
       "added_tokens.json", "chat_template.jinja", "chat_template.json",    "generation_config.json",
@@ -31,6 +33,12 @@ std::string TorchType(const quant::Codec& codec) {
   return codec.name() == "BF16" ? "bfloat16" : "float32";
 }
 
+void SetRowOrder(const Model& model, OutputTensor& output) {
+  if (!model.from_gguf() || !RowsDiffer(model, model.tensors[*output.source].role)) return;
+  output.row_order = RowOrder::kPairsToHalves;
+  output.rows_per_head = model.parameters.head_size();
+}
+
 void AddPlainTensor(const Model& model, size_t index, const quant::Codec& codec, OutputPlan& plan,
                     std::vector<std::vector<SafetensorsEntry>>& entries) {
   const ModelTensor& tensor = model.tensors[index];
@@ -39,6 +47,7 @@ void AddPlainTensor(const Model& model, size_t index, const quant::Codec& codec,
   output.codec = &codec;
   output.shape = tensor.source.shape;
   output.source = index;
+  SetRowOrder(model, output);
   entries.push_back({{output.name, std::string(codec.name()), output.shape}});
   plan.tensors.push_back(std::move(output));
 }

@@ -12,8 +12,12 @@
 
 namespace quantd {
 
-// The checkpoint's tokenizer, chat template and generation files, byte for byte.
-absl::StatusOr<std::vector<SidecarFile>> CopySidecars(const Model& model);
+// The checkpoint's tokenizer, chat template and generation files: byte for byte, or made from a GGUF file's
+// metadata.
+absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model);
+
+// Puts a GGUF file's rows of queries and keys back into Hugging Face's order.
+void SetRowOrder(const Model& model, OutputTensor& output);
 
 // "F16" for fp16, "BF16" for bf16, "F32" for fp32; null for other schemes.
 const quant::Codec* PlainCodec(const std::string& scheme);

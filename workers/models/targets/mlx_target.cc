@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "workers/models/targets/formats.h"
+#include "workers/models/targets/huggingface_config.h"
 #include "workers/models/targets/huggingface_folder.h"
 #include "workers/quant/codec_list.h"
 
@@ -58,13 +59,14 @@ class MlxPlanner {
     group_ = std::stoll(OptionOr(spec_, "group_size", absl::StrCat(kDefaultGroup)));
     const Codec* plain = PlainCodec(spec_.scheme);
     quantizes_ = plain == nullptr;
-    if (!quantizes_ && !spec_.options.empty())
+    ASSIGN_OR_RETURN(config_, HuggingFaceConfig(model_));
+    if (!quantizes_ && !OptionOr(spec_, "group_size", "").empty())
       return InvalidField("options[group_size]", "means nothing without quantization");
     for (size_t i = 0; i < model_.tensors.size(); ++i) {
       const Codec& type = plain != nullptr ? *plain : ModelType(model_.tensors[i]);
       if (!quantizes_ || !AddQuantized(i, type)) AddPlainTensor(model_, i, type, target_->plan, entries_);
     }
-    ASSIGN_OR_RETURN(target_->plan.sidecars, CopySidecars(model_));
+    ASSIGN_OR_RETURN(target_->plan.sidecars, TokenizerSidecars(model_));
     target_->plan.sidecars.push_back({"config.json", MakeConfig(plain)});
     target_->writer = MakeSafetensorsWriter(target_->plan, std::move(entries_), "mlx");
     return std::move(target_);
@@ -73,8 +75,8 @@ class MlxPlanner {
  private:
   // mlx_lm converts every tensor to the type that config.json names; without one each keeps its own.
   const Codec& ModelType(const ModelTensor& tensor) const {
-    auto type = model_.config.find("torch_dtype");
-    if (type != model_.config.end()) {
+    auto type = config_.find("torch_dtype");
+    if (type != config_.end()) {
       if (*type == "float16") return *FindCodec("F16");
       if (*type == "bfloat16") return *FindCodec("BF16");
       if (*type == "float32") return *FindCodec("F32");
@@ -102,6 +104,7 @@ class MlxPlanner {
     output.codec = FindCodec(absl::StrCat("MLX_I", bits, "_G", group_, "_", std::string(type.name())));
     output.shape = tensor.source.shape;
     output.source = index;
+    SetRowOrder(model_, output);
     if (&type != tensor.source.codec) output.cast = &type;
     const int64_t rows = tensor.source.rows();
     entries_.push_back({{name, "U32", {rows, columns * bits / 32}},
@@ -113,7 +116,7 @@ class MlxPlanner {
 
   std::string MakeConfig(const Codec* plain) const {
     OrderedJson config;
-    Json source = model_.config;
+    Json source = config_;
     source.erase("_name_or_path");
     source.erase("vision_config");
     if (plain != nullptr) source[source.contains("dtype") ? "dtype" : "torch_dtype"] = TorchType(*plain);
@@ -138,6 +141,7 @@ class MlxPlanner {
 
   const Model& model_;
   const TargetSpec& spec_;
+  Json config_;
   std::unique_ptr<PlannedTarget> target_;
   std::vector<std::vector<SafetensorsEntry>> entries_;
   std::map<std::string, int> per_path_;

@@ -1,6 +1,7 @@
 // A Hugging Face folder again, in another float type.
 #include "base/status.h"
 #include "workers/models/targets/formats.h"
+#include "workers/models/targets/huggingface_config.h"
 #include "workers/models/targets/huggingface_folder.h"
 
 namespace quantd {
@@ -17,10 +18,10 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanSafetensors(const Model& mode
   auto target = std::make_unique<PlannedTarget>();
   std::vector<std::vector<SafetensorsEntry>> entries;
   for (size_t i = 0; i < model.tensors.size(); ++i) AddPlainTensor(model, i, codec, target->plan, entries);
-  Json config = model.config;
+  ASSIGN_OR_RETURN(Json config, HuggingFaceConfig(model));
   // transformers 5 renamed the key; the one that the checkpoint has is kept.
   config[config.contains("dtype") ? "dtype" : "torch_dtype"] = TorchType(codec);
-  ASSIGN_OR_RETURN(target->plan.sidecars, CopySidecars(model));
+  ASSIGN_OR_RETURN(target->plan.sidecars, TokenizerSidecars(model));
   target->plan.sidecars.push_back({"config.json", config.dump(2)});
   target->writer = MakeSafetensorsWriter(target->plan, std::move(entries), "pt");
   return target;

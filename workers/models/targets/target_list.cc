@@ -12,17 +12,28 @@ namespace {
 
 using Plan = absl::StatusOr<std::unique_ptr<PlannedTarget>> (*)(const Model&, const TargetSpec&);
 
+constexpr char kAllowRequantize[] = "allow_requantize";
+
 struct ListedFormat {
   FormatInfo info;
   Plan plan;
 };
 
 const std::vector<ListedFormat>& List() {
-  static const auto& list = *new std::vector<ListedFormat>{
-      {GgufFormatInfo(), PlanGguf},
-      {MlxFormatInfo(), PlanMlx},
-      {SafetensorsFormatInfo(), PlanSafetensors},
-  };
+  static const auto& list = *[] {
+    auto* formats = new std::vector<ListedFormat>{
+        {GgufFormatInfo(), PlanGguf},
+        {MlxFormatInfo(), PlanMlx},
+        {SafetensorsFormatInfo(), PlanSafetensors},
+    };
+    for (ListedFormat& format : *formats) {
+      format.info.options.push_back({kAllowRequantize,
+                                     "take sources that are quantized already, at a loss (default false)",
+                                     false,
+                                     {"true", "false"}});
+    }
+    return formats;
+  }();
   return list;
 }
 
@@ -56,6 +67,21 @@ absl::Status CheckOptions(const FormatInfo& format, const TargetSpec& spec) {
   return absl::OkStatus();
 }
 
+// What was quantized once has lost what a better type could have kept, so it takes the user's word.
+absl::Status CheckRequantization(const Model& model, const TargetSpec& spec, const OutputPlan& plan) {
+  if (OptionOr(spec, kAllowRequantize, "false") == "true") return absl::OkStatus();
+  for (const OutputTensor& output : plan.tensors) {
+    if (!output.source.has_value()) continue;
+    const SourceTensor& source = model.tensors[*output.source].source;
+    if (source.codec->weights_per_block() == 1 || output.CopiesRowsOf(*source.codec)) continue;
+    return PreconditionFailed(
+        source.path,
+        absl::StrCat("tensor ", source.name, " is quantized already (", std::string(source.codec->name()),
+                     "): start from the original, or set allow_requantize=true and lose precision twice"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::span<const FormatInfo> Formats() {
@@ -82,7 +108,9 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, co
                                                  "; known are ", Names(format.info.schemes)));
     }
     RETURN_IF_ERROR(CheckOptions(format.info, spec));
-    return format.plan(model, spec);
+    ASSIGN_OR_RETURN(std::unique_ptr<PlannedTarget> target, format.plan(model, spec));
+    RETURN_IF_ERROR(CheckRequantization(model, spec, target->plan));
+    return target;
   }
   return InvalidField("format",
                       absl::StrCat("\"", spec.format, "\" is not known; known are ", Names(Formats())));

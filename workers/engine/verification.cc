@@ -1,0 +1,97 @@
+#include "workers/engine/verification.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
+#include "base/status.h"
+
+namespace quantd {
+namespace {
+
+constexpr size_t kChunkBytes = size_t{1} << 20;
+
+struct FoundTensor {
+  StoredTensor described;
+  std::string digest;
+};
+
+// The digests of all tensors of a file, while its bytes pass front to back.
+class TensorDigests {
+ public:
+  explicit TensorDigests(std::vector<StoredTensor> tensors) : tensors_(std::move(tensors)) {
+    std::sort(tensors_.begin(), tensors_.end(),
+              [](const StoredTensor& a, const StoredTensor& b) { return a.offset < b.offset; });
+  }
+
+  void Update(uint64_t offset, std::span<const std::byte> chunk) {
+    const uint64_t chunk_end = offset + chunk.size();
+    while (found_.size() < tensors_.size()) {
+      const StoredTensor& tensor = tensors_[found_.size()];
+      const uint64_t begin = std::max(tensor.offset, offset);
+      const uint64_t end = std::min(tensor.offset + tensor.bytes, chunk_end);
+      if (begin < end) running_.Update(chunk.subspan(begin - offset, end - begin));
+      if (tensor.offset + tensor.bytes > chunk_end) return;
+      found_.push_back({tensor, running_.FinishHex()});
+      running_ = Sha256();
+    }
+  }
+
+  std::vector<FoundTensor> Take() { return std::move(found_); }
+
+ private:
+  std::vector<StoredTensor> tensors_;
+  std::vector<FoundTensor> found_;
+  Sha256 running_;
+};
+
+absl::Status Differs(const std::string& path, const std::string& what) {
+  return absl::DataLossError(absl::StrCat(path, ": ", what, " is not what was written when it is read back"));
+}
+
+absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, const ArtifactStore& artifact,
+                                                  const StoredFile& stored) {
+  ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, artifact.Open(stored));
+  if (file->size() != static_cast<uint64_t>(stored.size)) return Differs(stored.path, "the size");
+  absl::StatusOr<std::vector<StoredTensor>> described = writer.ReadBack(stored.path, *file);
+  if (!described.ok())
+    return Differs(stored.path, absl::StrCat("the header (", std::string(described.status().message()), ")"));
+  TensorDigests tensors(*std::move(described));
+  Sha256 digest;
+  std::vector<std::byte> buffer(kChunkBytes);
+  for (uint64_t offset = 0; offset < file->size(); offset += buffer.size()) {
+    const std::span<std::byte> chunk =
+        std::span(buffer).first(std::min<uint64_t>(buffer.size(), file->size() - offset));
+    RETURN_IF_ERROR(file->ReadAt(offset, chunk));
+    digest.Update(chunk);
+    tensors.Update(offset, chunk);
+  }
+  if (digest.FinishHex() != stored.sha256) return Differs(stored.path, "the file");
+  return tensors.Take();
+}
+
+}  // namespace
+
+absl::Status VerifyTarget(const PlannedTarget& target, const PlaneDigests& digests,
+                          const ArtifactStore& artifact) {
+  std::map<std::string, FoundTensor> found;
+  for (const StoredFile& stored : artifact.files()) {
+    ASSIGN_OR_RETURN(std::vector<FoundTensor> tensors, ReadFile(*target.writer, artifact, stored));
+    for (FoundTensor& tensor : tensors) found[tensor.described.name] = std::move(tensor);
+  }
+  size_t expected = 0;
+  for (size_t t = 0; t < digests.size(); ++t) {
+    for (size_t plane = 0; plane < digests[t].size(); ++plane, ++expected) {
+      const StoredTensor meant = target.writer->Describe(t, plane);
+      const auto tensor = found.find(meant.name);
+      if (tensor == found.end() || tensor->second.described.type != meant.type ||
+          tensor->second.described.shape != meant.shape || tensor->second.digest != digests[t][plane]) {
+        return Differs(meant.name, "the tensor");
+      }
+    }
+  }
+  return found.size() == expected ? absl::OkStatus() : Differs("the artifact", "the number of tensors");
+}
+
+}  // namespace quantd
