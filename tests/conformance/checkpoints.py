@@ -117,7 +117,7 @@ def tokenizer(s):
     vocab = {"<s>": 0, "</s>": 1} | {chr(0x100 + i): i for i in range(2, 258)}
     merges = []
     for id in range(258, s.vocabulary):
-        left, right = chr(0x100 + 2 + (id - 258) // 16), chr(0x100 + 2 + (id - 258) % 16)
+        left, right = chr(0x102 + (id - 258) // 256), chr(0x102 + (id - 258) % 256)
         merges.append(f"{left} {right}")
         vocab[left + right] = id
     return {"version": "1.0", "truncation": None, "padding": None, "normalizer": None, "post_processor": None,
@@ -128,12 +128,16 @@ def tokenizer(s):
             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}}
 
 
+def write_configuration(folder, s):
+    (folder / "config.json").write_text(json.dumps(config(s), indent=2))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(s)))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}))
+
+
 def make(folder, shape=Shape()):
     """Writes the checkpoint and returns its weights by name."""
     folder.mkdir(parents=True)
     arrays = weights(shape)
     write_weights(folder, shape, arrays)
-    (folder / "config.json").write_text(json.dumps(config(shape), indent=2))
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(shape)))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}))
+    write_configuration(folder, shape)
     return arrays

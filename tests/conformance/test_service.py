@@ -9,7 +9,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-import small_checkpoint
+import checkpoints
+import safetensors_files
 
 
 class Service:
@@ -50,14 +51,7 @@ def service(build_dir, tmp_path):
 @pytest.fixture
 def checkpoint(tmp_path):
     folder = tmp_path / "small-model"
-    return folder, small_checkpoint.make(folder)
-
-
-def read_safetensors(path):
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    return {name: (entry["dtype"], data[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]])
-            for name, entry in json.loads(data[8:8 + length]).items() if name != "__metadata__"}
+    return folder, checkpoints.make(folder)
 
 
 def test_one_job_writes_every_target_and_manifests_tell_the_truth(service, checkpoint, tmp_path):
@@ -70,15 +64,27 @@ def test_one_job_writes_every_target_and_manifests_tell_the_truth(service, check
         for file in manifest["files"]:
             content = (target / file["path"]).read_bytes()
             assert hashlib.sha256(content).hexdigest() == file["sha256"] and len(content) == file["size"]
-    planes = read_safetensors(out / "mlx-int4" / "model.safetensors")
+    planes = safetensors_files.read(out / "mlx-int4")
     for name, array in weights.items():
         if array.ndim == 1:
-            assert planes[name] == ("F16", array.tobytes())
+            assert planes[name] == ("F16", list(array.shape), array.tobytes())
             continue
-        packed, scales, biases = mx.quantize(mx.array(array), group_size=64, bits=4, stream=mx.cpu)
-        assert planes[name] == ("U32", np.array(packed).tobytes())
-        assert planes[name.replace(".weight", ".scales")] == ("F16", np.array(scales).tobytes())
-        assert planes[name.replace(".weight", ".biases")] == ("F16", np.array(biases).tobytes())
+        quantized = mx.quantize(mx.array(array), group_size=64, bits=4, stream=mx.cpu)
+        for suffix, expected in zip((".weight", ".scales", ".biases"), map(np.array, quantized)):
+            assert planes[name.replace(".weight", suffix)][1:] == (list(expected.shape), expected.tobytes())
+
+
+def test_a_gguf_file_is_a_model_too(service, checkpoint, tmp_path):
+    folder, _ = checkpoint
+    service.check("quantize", folder, "--to", "gguf:F16", "gguf:Q8_0", "gguf:Q4_K_M", "--output", tmp_path / "first")
+    [plain], [quantized] = ((tmp_path / "first" / f"gguf-{scheme}").glob("*.gguf") for scheme in ("F16", "Q8_0"))
+    assert json.loads(service.check("-o", "json", "inspect", plain))["architecture"] == "LlamaForCausalLM"
+    service.check("quantize", plain, "--to", "gguf:Q4_K_M", "mlx:int4", "--output", tmp_path / "second")
+    [direct], [through] = ((tmp_path / run / "gguf-Q4_K_M").glob("*.gguf") for run in ("first", "second"))
+    assert direct.read_bytes() == through.read_bytes()
+    refused = service.run("quantize", quantized, "--to", "gguf:Q4_0", "--output", tmp_path / "third")
+    assert refused.returncode == 6 and "allow_requantize" in refused.stderr
+    service.check("quantize", quantized, "--to", "gguf:Q4_0,allow_requantize=true", "--output", tmp_path / "third")
 
 
 def test_the_same_bytes_are_uploaded_once(service, checkpoint):
@@ -128,7 +134,7 @@ def unknown_architecture(folder, weights):
 
 
 def missing_tensor(folder, weights):
-    small_checkpoint.write_safetensors(folder / "model.safetensors", {k: v for k, v in weights.items() if k != "model.norm.weight"})
+    checkpoints.write_safetensors(folder / "model.safetensors", "F16", {k: v for k, v in weights.items() if k != "model.norm.weight"})
     return "model.norm.weight"
 
 
@@ -150,8 +156,8 @@ def test_bad_checkpoints_are_refused_by_name(service, checkpoint, damage):
 def test_a_weight_that_is_not_finite_is_named_and_nothing_is_left(service, checkpoint, tmp_path):
     folder, weights = checkpoint
     weights["model.layers.1.mlp.down_proj.weight"][3, 5] = np.inf
-    small_checkpoint.write_safetensors(folder / "model.safetensors", weights)
+    checkpoints.write_safetensors(folder / "model.safetensors", "F16", weights)
     result = service.run("quantize", folder, "--to", "gguf:Q8_0", "--output", tmp_path / "out")
     assert result.returncode == 6
-    assert f"model.layers.1.mlp.down_proj.weight has a weight that is not finite at index {3 * small_checkpoint.WIDE + 5}" in result.stderr
+    assert f"model.layers.1.mlp.down_proj.weight has a weight that is not finite at index {3 * checkpoints.Shape().wide + 5}" in result.stderr
     assert not list((tmp_path / "data" / "objects").glob("artifacts/**/*.gguf"))
