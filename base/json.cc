@@ -42,4 +42,13 @@ absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
   return json;
 }
 
+absl::StatusOr<std::string> WriteJson(const Json& json, int indent, std::string_view what) {
+  // The library reports a broken string by an exception only.
+  try {
+    return json.dump(indent);
+  } catch (const Json::type_error&) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": holds a text that is no UTF-8"));
+  }
+}
+
 }  // namespace quantd

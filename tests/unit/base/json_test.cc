@@ -30,5 +30,12 @@ TEST(ParseJson, DoesNotCountBracketsInsideStrings) {
   EXPECT_TRUE(ParseJson("\"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"", "x").ok());
 }
 
+TEST(WriteJson, IndentsAndRefusesTextThatIsNoUtf8) {
+  EXPECT_EQ(*WriteJson({{"a", 1}}, -1, "x"), R"({"a":1})");
+  EXPECT_EQ(*WriteJson({{"a", 1}}, 2, "x"), "{\n  \"a\": 1\n}");
+  EXPECT_EQ(WriteJson({{"a", "\xff"}}, 2, "tokenizer.json").status().message(),
+            "tokenizer.json: holds a text that is no UTF-8");
+}
+
 }  // namespace
 }  // namespace quantd

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/support/checkpoint_builder.h"
+#include "tests/support/memory_sink.h"
 #include "workers/models/model.h"
 #include "workers/models/targets/target.h"
 
@@ -137,6 +138,44 @@ std::map<std::string, std::string> Sharded() {
   for (const ModelTensor& tensor : model->tensors) weight_map[tensor.source.name] = "model.safetensors";
   files["model.safetensors.index.json"] = Json{{"weight_map", weight_map}}.dump();
   return files;
+}
+
+// A GGUF file whose weights are zeros: what a parser minds is before them.
+std::map<std::string, std::string> AsGguf(const std::map<std::string, std::string>& source) {
+  const CheckpointFiles checkpoint = OpenCheckpoint(source);
+  const absl::StatusOr<Model> model = OpenModel(checkpoint, "whole");
+  EXPECT_TRUE(model.ok()) << model.status();
+  const auto planned = PlanTarget(*model, {"gguf", "F16", {}});
+  EXPECT_TRUE(planned.ok()) << planned.status();
+  MemorySink sink;
+  EXPECT_TRUE((*planned)->writer->Begin(sink).ok());
+  for (size_t i = 0; i < (*planned)->plan.tensors.size(); ++i) {
+    const std::vector<std::byte> zeros(static_cast<size_t>((*planned)->plan.tensors[i].bytes()));
+    EXPECT_TRUE((*planned)->writer->Append(i, 0, zeros).ok());
+  }
+  EXPECT_TRUE((*planned)->writer->Finish().ok());
+  return {{"model.gguf", sink.files().begin()->second}};
+}
+
+size_t GgufHeaderEnd(const std::map<std::string, std::string>& files) {
+  const CheckpointFiles checkpoint = OpenCheckpoint(files);
+  const absl::StatusOr<Model> model = OpenModel(checkpoint, "whole");
+  EXPECT_TRUE(model.ok()) << model.status();
+  return model->tensors[0].source.offset;
+}
+
+// Bits, lengths and counts of the header; the weights stay.
+TEST(GgufMutationTest, EndsInAModelOrAStatus) {
+  for (const auto& source : {Llama(), Phi(), LlamaWithPieces()}) {
+    std::map<std::string, std::string> files = AsGguf(source);
+    const std::string whole = files["model.gguf"];
+    const size_t header_end = GgufHeaderEnd(files);
+    Mutator mutator(9);
+    for (int i = 0; i < kMutations && !testing::Test::HasFailure(); ++i) {
+      files["model.gguf"] = mutator.Mutate(whole.substr(0, header_end)) + whole.substr(header_end);
+      OpenAndPlan(files);
+    }
+  }
 }
 
 class MutationTest : public testing::TestWithParam<Subject> {};

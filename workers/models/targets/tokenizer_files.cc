@@ -34,9 +34,14 @@ class TokenizerBuilder {
                        "\" can't be written as tokenizer.json; known are gpt2 and llama"));
     }
     tokenizer["added_tokens"] = AddedTokens();
-    return std::vector<SidecarFile>{{"tokenizer.json", tokenizer.dump()},
-                                    {"tokenizer_config.json", Config().dump(2)},
-                                    {"generation_config.json", GenerationConfig().dump(2)}};
+    std::vector<SidecarFile> files;
+    for (const auto& [path, json] : {std::pair("tokenizer.json", std::move(tokenizer)),
+                                     {"tokenizer_config.json", Config()},
+                                     {"generation_config.json", GenerationConfig()}}) {
+      ASSIGN_OR_RETURN(std::string text, WriteJson(json, 2, path));
+      files.push_back({path, std::move(text)});
+    }
+    return files;
   }
 
  private:
