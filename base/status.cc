@@ -35,6 +35,11 @@ absl::Status InvalidField(std::string_view field, std::string_view description) 
   return status;
 }
 
+absl::Status WithField(absl::Status status, std::string_view field) {
+  if (!field.empty()) SetPayload(status, kFieldUrl, field);
+  return status;
+}
+
 absl::Status PreconditionFailed(std::string_view subject, std::string_view description) {
   absl::Status status =
       absl::FailedPreconditionError(absl::StrCat(Abseil(subject), ": ", Abseil(description)));

@@ -17,6 +17,8 @@ namespace quantd {
 
 // INVALID_ARGUMENT about one field of a request, e.g. "targets[0].scheme". Becomes BadRequest.
 absl::Status InvalidField(std::string_view field, std::string_view description);
+// The same status about that field, its message as it is; nothing is added when `field` is empty.
+absl::Status WithField(absl::Status status, std::string_view field);
 // FAILED_PRECONDITION: `subject` ("models/7") is not in the state that the call needs. Becomes
 // PreconditionFailure.
 absl::Status PreconditionFailed(std::string_view subject, std::string_view description);

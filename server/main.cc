@@ -1,4 +1,5 @@
 // quantd: serves the API, keeps the catalogue, supervises local workers.
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -13,8 +14,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
-#include "server/log.h"
+#include "server/blob_upkeep.h"
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/http_endpoint.h"
 #include "server/metrics/job_outcomes.h"
@@ -31,6 +33,8 @@
 
 namespace quantd {
 namespace {
+
+constexpr int kDiskThreads = 4;
 
 struct Flags {
   std::string data_dir;
@@ -100,18 +104,19 @@ class Server {
     CatalogueOptions options;
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue.substr(7), clock_, options));
-    context_ =
-        std::make_unique<ServerContext>(ServerContext{*catalogue_, *objects_, engines_, metrics_, options});
+    context_ = std::make_unique<ServerContext>(
+        ServerContext{*catalogue_, *objects_, engines_, metrics_, disk_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     catalogue_->SetListener(
         {.on_job_event =
-             [this](const std::string& job) {
-               CountOutcome(*context_, job);
-               hub_.Notify(job);
+             [this](const JobNews& news) {
+               CountOutcome(*context_, news);
+               hub_.Notify(news.job_id);
              },
          .on_task_queued = [this] { dispatcher_->Wake(); },
          .on_plan_finished = [this](const std::string& /*task*/) { dispatcher_->Wake(); }});
     RETURN_IF_ERROR(catalogue_->DropAllPlans());
+    RETURN_IF_ERROR(SettleBlobs(*context_));
     dispatcher_->Start();
     RETURN_IF_ERROR(StartGrpc());
     ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(
@@ -121,8 +126,11 @@ class Server {
                                   return metrics_.Render();
                                 },
                                 [this] { return !draining_ && engines_.Get().has_value(); }));
-    supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
-        flags_.workers, flags_.worker_threads, address_, flags_.objects, flags_.log_format});
+    supervisor_ = std::make_unique<Supervisor>(
+        SupervisorOptions{flags_.workers, flags_.worker_threads, address_, flags_.objects, flags_.log_format,
+                          [this](const std::string& worker_id, const std::string& how) {
+                            dispatcher_->WorkerEnded(worker_id, how);
+                          }});
     std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
     std::fflush(stdout);
     return absl::OkStatus();
@@ -136,14 +144,28 @@ class Server {
     dispatcher_->Drain();
     hub_.StopAll();
     supervisor_.reset();
-    grpc_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    grpc_->Wait();
+    ShutDownGrpc();
     http_.reset();
     dispatcher_.reset();
     spdlog::info("drained");
   }
 
  private:
+  // New calls are refused, those that run get 5 s. Connections without calls are closed when the last call
+  // has ended: their clients may take seconds to notice that the server says goodbye.
+  void ShutDownGrpc() {
+    std::jthread closer([this](std::stop_token closed) {
+      while (!closed.stop_requested()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        if (running_calls_.None()) grpc_server_cancel_all_calls(grpc_->c_server());
+      }
+    });
+    grpc_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    closer.request_stop();
+    closer.join();
+    grpc_->Wait();
+  }
+
   absl::Status StartGrpc() {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -164,7 +186,7 @@ class Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(std::make_unique<CallMetricsFactory>(metrics_));
+    interceptors.push_back(std::make_unique<CallMetricsFactory>(metrics_, running_calls_));
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
     // A window of fixed size bounds what a stream can pile up while its bytes are flushed to disk.
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
@@ -183,8 +205,10 @@ class Server {
 
   Flags flags_;
   SystemClock clock_;
+  Executor disk_{kDiskThreads};
   EngineRegistry engines_;
   Metrics metrics_{kServerVersion};
+  RunningCalls running_calls_;
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<Catalogue> catalogue_;
@@ -215,7 +239,7 @@ int Main(int argc, char** argv) {
     std::printf("%s", app.config_to_str(true, false).c_str());
     return 0;
   }
-  SetUpLog(flags.log_format);
+  SetUpLog("quantd", flags.log_format);
   // Signals are taken by sigwait below, in no other thread.
   sigset_t signals;
   sigemptyset(&signals);

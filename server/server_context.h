@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "quantd/v1/capability_service.pb.h"
+#include "server/executor.h"
 #include "server/metrics/metrics.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/objects/object_store.h"
@@ -41,6 +42,7 @@ struct ServerContext {
   ObjectStore& objects;
   EngineRegistry& engines;
   Metrics& metrics;
+  Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
 };
 

@@ -8,7 +8,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "base/random_id.h"
 
 extern char** environ;
 
@@ -19,6 +23,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll(50);
 constexpr milliseconds kFirstDelay(100), kLongestDelay(10000), kGrace(5000);
+
+std::string Describe(int status) {
+  if (WIFSIGNALED(status)) return absl::StrCat("was killed by signal ", WTERMSIG(status));
+  return absl::StrCat("ended with status ", WEXITSTATUS(status));
+}
 
 }  // namespace
 
@@ -31,13 +40,14 @@ Supervisor::~Supervisor() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-pid_t Supervisor::Start() {
+pid_t Supervisor::Start(const std::string& worker_id) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "quantd-worker";
   const std::string threads = std::to_string(options_.threads);
-  std::vector<std::string> arguments = {program,        "--server",         options_.server,
-                                        "--objects",    options_.objects,   "--threads",
-                                        threads,        "--parent",         std::to_string(::getpid()),
-                                        "--log-format", options_.log_format};
+  std::vector<std::string> arguments = {program,        "--server",          options_.server,
+                                        "--objects",    options_.objects,    "--threads",
+                                        threads,        "--parent",          std::to_string(::getpid()),
+                                        "--log-format", options_.log_format, "--worker-id",
+                                        worker_id};
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -51,7 +61,8 @@ void Supervisor::Run(int index) {
   milliseconds delay = kFirstDelay;
   while (!stopping_) {
     const auto begin = std::chrono::steady_clock::now();
-    const pid_t pid = Start();
+    const std::string worker_id = absl::StrCat("local-", index, "-", RandomId());
+    const pid_t pid = Start(worker_id);
     int status = 0;
     bool ended = pid < 0;
     std::chrono::steady_clock::time_point asked;
@@ -67,10 +78,12 @@ void Supervisor::Run(int index) {
       }
       std::this_thread::sleep_for(kPoll);
     }
+    if (pid > 0) options_.on_end(worker_id, Describe(status));
     if (stopping_) return;
     // One that ran for a while has earned a quick restart.
     if (std::chrono::steady_clock::now() - begin > kLongestDelay) delay = kFirstDelay;
-    spdlog::warn("worker {} ended with status {}; starting it again in {} ms", index, status, delay.count());
+    spdlog::warn("worker {} {}; starting it again in {} ms", index,
+                 pid > 0 ? Describe(status) : "did not start", delay.count());
     for (milliseconds waited(0); waited < delay && !stopping_; waited += kPoll)
       std::this_thread::sleep_for(kPoll);
     delay = std::min(delay * 2, kLongestDelay);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +17,8 @@ struct SupervisorOptions {
   std::string server;   // address the workers call
   std::string objects;  // URL of the object store
   std::string log_format;
+  // A worker's process has ended; `how` reads "was killed by signal 9". Called from several threads.
+  std::function<void(const std::string& worker_id, const std::string& how)> on_end;
 };
 
 // Runs `quantd-worker` from this program's own folder. A worker that ends is started again, after 0.1 s at
@@ -28,7 +31,7 @@ class Supervisor {
 
  private:
   void Run(int index);
-  pid_t Start();
+  pid_t Start(const std::string& worker_id);
 
   SupervisorOptions options_;
   std::atomic<bool> stopping_ = false;

@@ -2,7 +2,6 @@
 
 #include <grpcpp/grpcpp.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -12,6 +11,7 @@
 #include "base/printable.h"
 #include "base/status.h"
 #include "workers/engine/artifact_store.h"
+#include "workers/task_figures.h"
 #include "workers/task_runner.h"
 
 namespace quantd {
@@ -27,12 +27,6 @@ constexpr size_t kLongestMessage = 2000;
 // Cancel acts within 2 s, so heartbeats are more frequent than the lease needs.
 constexpr milliseconds kHeartbeat(500);
 
-int64_t PeakMemory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * 1024;
-}
-
 void SetDeadline(grpc::ClientContext& context, seconds timeout) {
   context.set_deadline(std::chrono::system_clock::now() + timeout);
 }
@@ -40,9 +34,11 @@ void SetDeadline(grpc::ClientContext& context, seconds timeout) {
 // Keeps the lease of one assignment from a thread of its own.
 class Heartbeats {
  public:
-  Heartbeats(v1::WorkerService::Stub& stub, const v1::Assignment& assignment,
+  Heartbeats(v1::WorkerService::Stub& stub, const v1::Assignment& assignment, TaskFigures& figures,
              const std::atomic<bool>& stopping)
-      : stub_(stub), assignment_(assignment), stopping_(stopping), thread_([this] { Run(); }) {}
+      : stub_(stub), assignment_(assignment), figures_(figures), stopping_(stopping), thread_([this] {
+          Run();
+        }) {}
 
   ~Heartbeats() {
     {
@@ -72,12 +68,13 @@ class Heartbeats {
       request.set_task_id(assignment_.task_id());
       request.set_fencing_token(assignment_.fencing_token());
       if (!progress_.stage().empty()) *request.mutable_progress() = progress_;
-      request.mutable_figures()->set_memory_peak_bytes(PeakMemory());
+      *request.mutable_figures() = figures_.Take();
       lock.unlock();
       grpc::ClientContext context;
       SetDeadline(context, seconds(5));
       v1::HeartbeatResponse response;
       const grpc::Status status = stub_.Heartbeat(&context, request, &response);
+      if (!status.ok()) figures_.GiveBack(request.figures());
       lock.lock();
       // A server that is away may come back before the lease ends; only its word that the lease is lost
       // counts.
@@ -88,6 +85,7 @@ class Heartbeats {
 
   v1::WorkerService::Stub& stub_;
   const v1::Assignment& assignment_;
+  TaskFigures& figures_;
   const std::atomic<bool>& stopping_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -144,20 +142,28 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
   v1::CompleteRequest complete;
   absl::Status result;
   bool lost = false;
+  TaskFigures figures;
   {
-    Heartbeats heartbeats(*stub_, assignment, stopping);
+    Heartbeats heartbeats(*stub_, assignment, figures, stopping);
     TaskOptions options;
     options.threads = options_.threads;
-    options.on_progress = [&](const v1::JobProgress& progress) { return heartbeats.Progress(progress); };
+    options.on_progress = [&](const v1::JobProgress& progress) {
+      figures.EnterStage(progress.stage());
+      return heartbeats.Progress(progress);
+    };
+    options.on_encoded = [&](const std::string& codec, int64_t bytes) { figures.AddEncoded(codec, bytes); };
     result = RunTask(assignment, store_, options, complete);
     lost = heartbeats.lost();
   }
-  if (absl::IsCancelled(result) && stopping) result = absl::UnavailableError("its worker is stopping");
-  grpc::Status reported;
+  figures.EnterStage("");
+  *complete.mutable_figures() = figures.Take();
+  if (absl::IsCancelled(result) && stopping) result = absl::AbortedError("its worker is stopping");
+  Reported reported;
   if (!lost) reported = Report(assignment, result, complete);
-  lost = lost || reported.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
-  // Nobody knows of what this attempt wrote.
-  if ((lost || !reported.ok()) && !assignment.artifact_prefix().empty()) {
+  lost = lost || reported.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
+  // Nobody knows of what this attempt wrote. When the server may have taken it, it is the server that cleans
+  // up.
+  if ((lost || !reported.status.ok()) && !reported.doubtful && !assignment.artifact_prefix().empty()) {
     if (absl::Status status = RemoveObjects(store_, assignment.artifact_prefix()); !status.ok()) {
       spdlog::warn("{} leaves objects: {}", name, std::string(status.message()));
     }
@@ -168,12 +174,10 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
                              : std::string(result.message()));
 }
 
-grpc::Status LeaseLoop::Report(const v1::Assignment& assignment, const absl::Status& result,
-                               v1::CompleteRequest& complete) {
+LeaseLoop::Reported LeaseLoop::Report(const v1::Assignment& assignment, const absl::Status& result,
+                                      v1::CompleteRequest& complete) {
   complete.set_task_id(assignment.task_id());
   complete.set_fencing_token(assignment.fencing_token());
-  complete.mutable_figures()->set_memory_peak_bytes(PeakMemory());
-  complete.mutable_figures()->set_device("cpu");
   v1::FailRequest fail;
   fail.set_task_id(assignment.task_id());
   fail.set_fencing_token(assignment.fencing_token());
@@ -183,20 +187,20 @@ grpc::Status LeaseLoop::Report(const v1::Assignment& assignment, const absl::Sta
   *fail.mutable_figures() = complete.figures();
   // Long enough for a server to be restarted; the lease decides whether the result still counts.
   constexpr int kTries = 60;
-  grpc::Status status;
+  Reported reported;
   for (int i = 0; i < kTries; ++i) {
     grpc::ClientContext context;
     SetDeadline(context, seconds(10));
     google::protobuf::Empty response;
-    status =
+    reported.status =
         result.ok() ? stub_->Complete(&context, complete, &response) : stub_->Fail(&context, fail, &response);
-    if (status.error_code() != grpc::StatusCode::UNAVAILABLE &&
-        status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
-      return status;
-    }
+    const grpc::StatusCode code = reported.status.error_code();
+    if (code != grpc::StatusCode::UNAVAILABLE && code != grpc::StatusCode::DEADLINE_EXCEEDED) break;
+    // The answer may have been lost after the server had acted.
+    reported.doubtful = result.ok();
     std::this_thread::sleep_for(kBackoff);
   }
-  return status;
+  return reported;
 }
 
 }  // namespace quantd

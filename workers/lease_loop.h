@@ -28,9 +28,13 @@ class LeaseLoop {
 
  private:
   void RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping);
-  // Retries while the server can't be reached. FAILED_PRECONDITION: the lease is lost.
-  grpc::Status Report(const v1::Assignment& assignment, const absl::Status& result,
-                      v1::CompleteRequest& complete);
+  struct Reported {
+    grpc::Status status;    // FAILED_PRECONDITION: the lease is lost
+    bool doubtful = false;  // an earlier try may have made the result public
+  };
+  // Retries while the server can't be reached.
+  Reported Report(const v1::Assignment& assignment, const absl::Status& result,
+                  v1::CompleteRequest& complete);
 
   std::unique_ptr<v1::WorkerService::Stub> stub_;
   ObjectStore& store_;

@@ -2,8 +2,6 @@
 #include <grpcpp/grpcpp.h>
 #include <malloc.h>
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/random_id.h"
 #include "storage/objects/open_store.h"
 #include "workers/lease_loop.h"
@@ -31,15 +30,6 @@ struct Flags {
   std::string log_format = "text";
 };
 
-void SetUpLog(const std::string& format) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("quantd-worker"));
-  if (format == "json") {
-    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","process":%P,"message":"%v"})");
-  } else {
-    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l worker %P: %v");
-  }
-}
-
 int Main(int argc, char** argv) {
   CLI::App app("quantd-worker: runs quantd's tasks");
   Flags flags;
@@ -54,7 +44,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--once", flags.once, "Ends after one job");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
   CLI11_PARSE(app, argc, argv);
-  SetUpLog(flags.log_format);
+  SetUpLog("quantd-worker", flags.log_format);
 
   sigset_t signals;
   sigemptyset(&signals);

@@ -1,5 +1,10 @@
 #include "workers/task_runner.h"
 
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "workers/engine/job.h"
@@ -123,6 +128,30 @@ v1::JobResult DescribeResult(const std::vector<TargetOutcome>& outcomes, const v
   return out;
 }
 
+// What every source tensor becomes, to tell what was encoded from how far the pass has come.
+class EncodedBytes {
+ public:
+  EncodedBytes(const Model& model, const JobPlan& plan) : by_source_(model.tensors.size()) {
+    for (const auto& target : plan.targets) {
+      for (const OutputTensor& tensor : target->plan.tensors) {
+        if (tensor.source.has_value())
+          by_source_[*tensor.source][std::string(tensor.codec->name())] += tensor.bytes();
+      }
+    }
+  }
+
+  // `report` is called for the source tensors up to `done` that it was not called for before.
+  void Advance(int64_t done, const std::function<void(const std::string&, int64_t)>& report) {
+    for (; reported_ < std::min(static_cast<size_t>(done), by_source_.size()); ++reported_) {
+      for (const auto& [codec, bytes] : by_source_[reported_]) report(codec, bytes);
+    }
+  }
+
+ private:
+  std::vector<std::map<std::string, int64_t>> by_source_;
+  size_t reported_ = 0;
+};
+
 absl::Status Quantize(const Model& model, const v1::Assignment& assignment, ObjectStore& store,
                       const TaskOptions& options, v1::CompleteRequest& out) {
   JobOptions job;
@@ -131,15 +160,17 @@ absl::Status Quantize(const Model& model, const v1::Assignment& assignment, Obje
   for (const v1::SourceFile& source : assignment.files()) {
     job.sources.push_back({source.file().path(), source.file().sha256(), source.file().size()});
   }
-  job.on_progress = [&](const JobProgressReport& report) { return options.on_progress(ToProto(report)); };
+  std::optional<EncodedBytes> encoded;
+  {
+    ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, ReadTargets(assignment), options.threads));
+    encoded.emplace(model, plan);
+  }
+  job.on_progress = [&](const JobProgressReport& report) {
+    encoded->Advance(report.progress.tensors_done, options.on_encoded);
+    return options.on_progress(ToProto(report));
+  };
   ASSIGN_OR_RETURN(std::vector<TargetOutcome> outcomes, RunJob(model, ReadTargets(assignment), store, job));
   *out.mutable_job() = DescribeResult(outcomes, assignment);
-  auto& encoded = *out.mutable_figures()->mutable_encoded_bytes();
-  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, ReadTargets(assignment), options.threads));
-  for (const auto& target : plan.targets) {
-    for (const OutputTensor& tensor : target->plan.tensors)
-      encoded[std::string(tensor.codec->name())] += tensor.bytes();
-  }
   return absl::OkStatus();
 }
 
@@ -173,6 +204,7 @@ v1::Engine DescribeEngine() {
       engine.add_source_types(std::string(codec->name()));
   }
   engine.add_devices("cpu");
+  for (const quant::Codec* codec : quant::AllCodecs()) engine.add_codecs(std::string(codec->name()));
   return engine;
 }
 

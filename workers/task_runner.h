@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "quantd/v1/worker_service.pb.h"
 #include "storage/objects/object_store.h"
@@ -16,6 +17,8 @@ struct TaskOptions {
   int threads = 1;
   // Called often. Returning false stops the task with CANCELLED.
   std::function<bool(const v1::JobProgress&)> on_progress;
+  // So many bytes more of artifacts were encoded by that codec.
+  std::function<void(const std::string& codec, int64_t bytes)> on_encoded;
 };
 
 // Fills the result of `out`. Errors carry the field that is wrong (base/status.h).

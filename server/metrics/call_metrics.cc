@@ -23,7 +23,12 @@ const char* CodeName(grpc::StatusCode code) {
 // Lives as long as its call.
 class CallMetrics final : public grpc::experimental::Interceptor {
  public:
-  CallMetrics(Metrics& metrics, const ServerRpcInfo& info) : metrics_(metrics), method_(info.method()) {
+  CallMetrics(Metrics& metrics, RunningCalls& running, const ServerRpcInfo& info)
+      : metrics_(metrics),
+        running_(running),
+        method_(info.method()),
+        counts_(method_.rfind("/grpc.", 0) != 0) {
+    if (counts_) running_.Add(1);
     if (info.type() != ServerRpcInfo::Type::UNARY) {
       stream_ = &metrics_.grpc_streams_active.Add({{"method", method_}});
       stream_->Increment();
@@ -31,6 +36,7 @@ class CallMetrics final : public grpc::experimental::Interceptor {
   }
   ~CallMetrics() override {
     if (stream_ != nullptr) stream_->Decrement();
+    if (counts_) running_.Add(-1);
   }
 
   void Intercept(InterceptorBatchMethods* methods) override {
@@ -45,7 +51,9 @@ class CallMetrics final : public grpc::experimental::Interceptor {
 
  private:
   Metrics& metrics_;
+  RunningCalls& running_;
   const std::string method_;
+  const bool counts_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   prometheus::Gauge* stream_ = nullptr;
 };
@@ -53,7 +61,7 @@ class CallMetrics final : public grpc::experimental::Interceptor {
 }  // namespace
 
 grpc::experimental::Interceptor* CallMetricsFactory::CreateServerInterceptor(ServerRpcInfo* info) {
-  return new CallMetrics(metrics_, *info);
+  return new CallMetrics(metrics_, running_, *info);
 }
 
 }  // namespace quantd

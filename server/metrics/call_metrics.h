@@ -3,18 +3,31 @@
 
 #include <grpcpp/support/server_interceptor.h>
 
+#include <atomic>
+
 #include "server/metrics/metrics.h"
 
 namespace quantd {
 
-// One per server; `metrics` outlives it.
+// One per server, which both arguments outlive.
+// How many calls are running, without those of gRPC's own services (health, reflection). Thread-safe.
+class RunningCalls {
+ public:
+  void Add(int change) { count_ += change; }
+  bool None() const { return count_ == 0; }
+
+ private:
+  std::atomic<int> count_ = 0;
+};
+
 class CallMetricsFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  explicit CallMetricsFactory(Metrics& metrics) : metrics_(metrics) {}
+  CallMetricsFactory(Metrics& metrics, RunningCalls& running) : metrics_(metrics), running_(running) {}
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* info) override;
 
  private:
   Metrics& metrics_;
+  RunningCalls& running_;
 };
 
 }  // namespace quantd

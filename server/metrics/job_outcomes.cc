@@ -18,19 +18,35 @@ const char* OutcomeOf(EventType type) {
   }
 }
 
+const char* NameOf(RetryReason reason) {
+  switch (reason) {
+    case RetryReason::kWorkerLost:
+      return "worker_lost";
+    case RetryReason::kWorkerStopping:
+      return "worker_stopping";
+    case RetryReason::kUnavailable:
+      return "unavailable";
+    case RetryReason::kInternal:
+      return "internal";
+    case RetryReason::kNone:
+    case RetryReason::kOther:
+      return "other";
+  }
+  return "other";
+}
+
 }  // namespace
 
-void CountOutcome(ServerContext& context, const std::string& job_id) {
-  const absl::StatusOr<JobRecord> job = context.catalogue.GetJob(job_id);
-  if (!job.ok()) return;
-  const absl::StatusOr<std::vector<EventRecord>> last =
-      context.catalogue.ListEvents(job_id, job->revision - 1, 1);
-  if (!last.ok() || last->empty()) return;
-  const EventType type = last->front().type;
-  if (type == EventType::kRetrying) context.metrics.job_retries.Add({{"reason", "worker_lost"}}).Increment();
-  const char* outcome = OutcomeOf(type);
+void CountOutcome(ServerContext& context, const JobNews& news) {
+  if (news.type == EventType::kRetrying) {
+    context.metrics.job_retries.Add({{"reason", NameOf(news.retry_reason)}}).Increment();
+    return;
+  }
+  const char* outcome = OutcomeOf(news.type);
+  if (outcome == nullptr) return;
+  const absl::StatusOr<JobRecord> job = context.catalogue.GetJob(news.job_id);
   v1::CreateJobRequest spec;
-  if (outcome == nullptr || !spec.ParseFromString(job->targets_blob)) return;
+  if (!job.ok() || !spec.ParseFromString(job->targets_blob)) return;
   for (const v1::Target& target : spec.targets()) {
     context.metrics.jobs_finished
         .Add({{"format", target.format()}, {"scheme", target.scheme()}, {"outcome", outcome}})

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/status.h"
 
@@ -12,6 +13,8 @@ namespace {
 
 // How often leases and deadlines are looked at when nothing wakes the thread.
 constexpr std::chrono::milliseconds kTick(250);
+// How often objects are looked for that a worker left after its lease had run out.
+constexpr absl::Duration kCollect = absl::Minutes(10);
 
 absl::Status NoPlan(bool draining) {
   return RetryAfter(absl::StatusCode::kUnavailable,
@@ -59,6 +62,13 @@ void Dispatcher::Wake() {
   changed_.notify_all();
 }
 
+void Dispatcher::WorkerEnded(const std::string& worker_id, const std::string& how) {
+  std::lock_guard lock(mutex_);
+  ended_workers_.push_back({worker_id, how});
+  woken_ = true;
+  changed_.notify_all();
+}
+
 void Dispatcher::Drain() {
   std::lock_guard lock(mutex_);
   draining_ = true;
@@ -76,10 +86,11 @@ void Dispatcher::Run() {
     // Waiters are served without the lock: their callbacks and the catalogue may come back to it.
     std::list<LeaseWaiter> leases = std::move(leases_);
     std::list<PlanWaiter> plans = std::move(plans_);
+    const std::vector<EndedWorker> ended = std::exchange(ended_workers_, {});
     leases_.clear();
     plans_.clear();
     lock.unlock();
-    Expire();
+    Expire(ended);
     ServeLeases(leases, draining);
     ServePlans(plans, draining);
     lock.lock();
@@ -103,6 +114,9 @@ void Dispatcher::ServeLeases(std::list<LeaseWaiter>& waiters, bool draining) {
       ++waiter;
       continue;
     }
+    // A worker that is told so waits before it asks again.
+    if (draining)
+      lease = RetryAfter(absl::StatusCode::kUnavailable, "the server is stopping", absl::Seconds(1));
     waiter->done(std::move(lease));
     waiter = waiters.erase(waiter);
   }
@@ -126,18 +140,24 @@ void Dispatcher::ServePlans(std::list<PlanWaiter>& waiters, bool draining) {
   }
 }
 
-void Dispatcher::Expire() {
+void Dispatcher::Expire(const std::vector<EndedWorker>& ended) {
   absl::StatusOr<int> expired = context_.catalogue.ExpireLeases();
+  for (const EndedWorker& worker : ended) {
+    const absl::StatusOr<int> lost = context_.catalogue.LoseWorker(worker.id, "its worker " + worker.how);
+    if (!lost.ok()) expired = lost.status();
+    if (expired.ok()) *expired += *lost;
+  }
   if (!expired.ok()) {
     spdlog::error("leases could not be checked: {}", std::string(expired.status().message()));
   } else if (*expired > 0) {
     context_.metrics.leases_expired.Increment(*expired);
-    spdlog::warn("{} leases ran out: their workers were lost", *expired);
-    CollectArtifacts();
+    spdlog::warn("{} leases ended: their workers were lost", *expired);
   }
+  if ((expired.ok() && *expired > 0) || absl::Now() - collected_ > kCollect) CollectArtifacts();
 }
 
 void Dispatcher::CollectArtifacts() {
+  collected_ = absl::Now();
   absl::Status status = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(std::vector<ObjectInfo> objects, context_.objects.List("artifacts"));
     std::vector<std::string> keys;

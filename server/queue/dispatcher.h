@@ -35,6 +35,8 @@ class Dispatcher {
 
   // From the catalogue's listener: something may have changed.
   void Wake();
+  // The process of that worker has ended: its tasks need not wait for their leases to run out.
+  void WorkerEnded(const std::string& worker_id, const std::string& how);
   // Answers everybody who waits, and gives out no lease any more.
   void Drain();
   // Workers that wait for a job.
@@ -53,11 +55,15 @@ class Dispatcher {
     absl::Time deadline;
     PlanCallback done;
   };
+  struct EndedWorker {
+    std::string id;
+    std::string how;
+  };
 
   void Run();
   void ServeLeases(std::list<LeaseWaiter>& waiters, bool draining);
   void ServePlans(std::list<PlanWaiter>& waiters, bool draining);
-  void Expire();
+  void Expire(const std::vector<EndedWorker>& ended);
   // Removes what attempts that died left in the object store.
   void CollectArtifacts();
 
@@ -66,10 +72,12 @@ class Dispatcher {
   std::condition_variable changed_;
   std::list<LeaseWaiter> leases_;
   std::list<PlanWaiter> plans_;
+  std::vector<EndedWorker> ended_workers_;
   int64_t idle_workers_ = 0;
   bool woken_ = false;
   bool draining_ = false;
   bool stopping_ = false;
+  absl::Time collected_;  // when CollectArtifacts ran last; of the thread
   std::thread thread_;
 };
 

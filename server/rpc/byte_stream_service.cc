@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
 #include "server/rpc/status_mapping.h"
 
 namespace quantd {
@@ -16,23 +17,19 @@ using google::bytestream::ReadResponse;
 using google::bytestream::WriteRequest;
 using google::bytestream::WriteResponse;
 
-// Unique to the upload: a blob that is being deleted while it is sent again keeps its new bytes.
-std::string ObjectKey(const UploadName& name) {
-  return absl::StrCat("blobs/", name.blob.sha256, "-", name.upload_id);
-}
-
-// Sends a blob chunk by chunk, the next one when the stream has taken the last.
+// Sends a blob chunk by chunk, the next one when the stream has taken the last. The disk is read by the
+// executor. Whoever calls Finish or starts an operation lets go: the reactor may be gone then.
 class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
  public:
-  ReadReactor(ServerContext& context, const ReadRequest& request) {
+  ReadReactor(ServerContext& context, const ReadRequest& request) : disk_(context.disk) {
     if (absl::Status status = Open(context, request); !status.ok()) {
       Finish(ToGrpc(status));
     } else {
-      WriteNext();
+      disk_.Submit([this] { WriteNext(); });
     }
   }
   void OnWriteDone(bool ok) override {
-    if (ok) return WriteNext();
+    if (ok) return disk_.Submit([this] { WriteNext(); });
     Finish(ToGrpc(absl::CancelledError("the reader is gone")));
   }
   void OnDone() override { delete this; }
@@ -65,12 +62,15 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
     StartWrite(&response_);
   }
 
+  Executor& disk_;
   std::unique_ptr<RandomAccessFile> file_;
   uint64_t position_ = 0;
   uint64_t end_ = 0;
   ReadResponse response_;
 };
 
+// Takes a blob chunk by chunk; the disk is written by the executor, one chunk of a stream at a time. As
+// above, whoever calls Finish or starts an operation lets go.
 class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
  public:
   WriteReactor(ServerContext& context, UploadSessions& sessions, WriteResponse* response)
@@ -80,6 +80,16 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   void OnReadDone(bool ok) override {
+    context_.disk.Submit([this, ok] { HandleRead(ok); });
+  }
+
+  void OnDone() override {
+    context_.metrics.upload_sessions_active.Decrement();
+    delete this;
+  }
+
+ private:
+  void HandleRead(bool ok) {
     if (!ok) {
       // The client went away or ended without finish_write: what came is kept.
       const int64_t position = session_ == nullptr ? 0 : session_->position();
@@ -96,13 +106,6 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
     StartRead(&request_);
   }
 
-  void OnDone() override {
-    Release();
-    context_.metrics.upload_sessions_active.Decrement();
-    delete this;
-  }
-
- private:
   absl::Status Handle() {
     if (session_ == nullptr) {
       ASSIGN_OR_RETURN(bool present, Begin());
@@ -126,7 +129,8 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   absl::StatusOr<bool> Begin() {
     resource_name_ = request_.resource_name();
     ASSIGN_OR_RETURN(UploadName name, ParseUploadName(resource_name_));
-    if (context_.catalogue.FindBlob(name.blob).ok()) {
+    ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
+    if (present) {
       response_->set_committed_size(name.blob.size);
       complete_ = true;
       return true;
@@ -139,9 +143,9 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   absl::Status Complete() {
     std::unique_ptr<UploadSession> session = std::move(session_);
     const UploadName name = session->name();
-    const std::string key = ObjectKey(name);
+    const std::string key = BlobObjectKey(name);
     absl::Status status = session->Finish(key);
-    if (status.ok()) status = context_.catalogue.FinishUpload(name.upload_id, key);
+    if (status.ok()) status = Record(name, key);
     session.reset();
     sessions_.Forget(name.upload_id);
     RETURN_IF_ERROR(status);
@@ -149,6 +153,15 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
     response_->set_committed_size(name.blob.size);
     complete_ = true;
     return absl::OkStatus();
+  }
+
+  absl::Status Record(const UploadName& name, const std::string& key) {
+    absl::Status status = context_.catalogue.FinishUpload(name.upload_id, key);
+    if (!absl::IsNotFound(status)) return status;
+    // Somebody recorded it already, or its last model was deleted meanwhile.
+    if (context_.catalogue.FindBlob(name.blob).ok()) return absl::OkStatus();
+    RETURN_IF_ERROR(context_.objects.Remove(key));
+    return status;
   }
 
   void Release() {
@@ -180,17 +193,20 @@ grpc::ServerUnaryReactor* ByteStreamServiceImpl::QueryWriteStatus(
     grpc::CallbackServerContext* call, const google::bytestream::QueryWriteStatusRequest* request,
     google::bytestream::QueryWriteStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reactor->Finish(ToGrpc([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(request->resource_name()));
-    if (context_.catalogue.FindBlob(name.blob).ok()) {
-      response->set_committed_size(name.blob.size);
-      response->set_complete(true);
+  context_.disk.Submit([this, reactor, request, response] {
+    reactor->Finish(ToGrpc([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(UploadName name, ParseUploadName(request->resource_name()));
+      ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
+      if (present) {
+        response->set_committed_size(name.blob.size);
+        response->set_complete(true);
+        return absl::OkStatus();
+      }
+      ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
+      response->set_committed_size(durable);
       return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
-    response->set_committed_size(durable);
-    return absl::OkStatus();
-  }()));
+    }()));
+  });
   return reactor;
 }
 

@@ -65,6 +65,7 @@ v1::Job ToProto(const JobRecord& record) {
   *out.mutable_progress() = ToProto(record.progress);
   out.set_error(record.error);
   out.set_error_code(record.error_code);
+  out.set_error_field(record.error_field);
   v1::JobResult result;
   if (!record.result_blob.empty() && result.ParseFromString(record.result_blob))
     *out.mutable_results() = result.targets();

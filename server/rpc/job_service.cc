@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
@@ -31,19 +32,35 @@ auto* FindByName(const Range& range, const std::string& name) {
   return static_cast<decltype(&*range.begin())>(nullptr);
 }
 
+// "a, b, c"
+template <typename Range>
+std::string Names(const Range& range) {
+  return absl::StrJoin(range, ", ",
+                       [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.name()); });
+}
+
+// What the catalogue keeps of a request: the same bytes for the same targets.
+std::string SpecOf(const v1::CreateJobRequest& request) {
+  v1::CreateJobRequest spec;
+  *spec.mutable_targets() = request.targets();
+  return spec.SerializeAsString();
+}
+
 absl::Status CheckTarget(const v1::Engine& engine, const v1::Target& target, const std::string& field) {
   const v1::Format* format = FindByName(engine.formats(), target.format());
   if (format == nullptr)
-    return InvalidField(field + ".format",
-                        absl::StrCat("\"", target.format(), "\" is not known; see `quantctl formats`"));
+    return InvalidField(field + ".format", absl::StrCat("\"", target.format(), "\" is not known; there are ",
+                                                        Names(engine.formats())));
   if (FindByName(format->schemes(), target.scheme()) == nullptr) {
-    return InvalidField(field + ".scheme", absl::StrCat("\"", target.scheme(), "\" is no scheme of ",
-                                                        format->name(), "; see `quantctl formats`"));
+    return InvalidField(field + ".scheme",
+                        absl::StrCat("\"", target.scheme(), "\" is no scheme of ", format->name(),
+                                     "; there are ", Names(format->schemes())));
   }
   for (const v1::TargetOption& option : target.options()) {
     if (FindByName(format->options(), option.name()) != nullptr) continue;
-    return InvalidField(absl::StrCat(field, ".options[", option.name(), "]"),
-                        absl::StrCat(format->name(), " has no such option"));
+    return InvalidField(
+        absl::StrCat(field, ".options[", option.name(), "]"),
+        absl::StrCat(format->name(), " has no such option; there are ", Names(format->options())));
   }
   return absl::OkStatus();
 }
@@ -80,7 +97,7 @@ void JobServiceImpl::PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::Creat
                               v1::CreateJobResponse* response) {
   absl::StatusOr<std::string> model = ParseName("models", request.model());
   absl::StatusOr<std::string> task =
-      model.ok() ? context_.catalogue.QueuePlan(*model, request.SerializeAsString()) : model;
+      model.ok() ? context_.catalogue.QueuePlan(*model, SpecOf(request)) : model;
   if (!task.ok()) return reactor->Finish(ToGrpc(task.status()));
   dispatcher_.WaitForPlan(*task, kPlanWait, [reactor, response](absl::StatusOr<std::string> plan) {
     if (plan.ok()) response->mutable_plan()->ParseFromString(*plan);
@@ -91,8 +108,8 @@ void JobServiceImpl::PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::Creat
 absl::Status JobServiceImpl::Queue(const v1::CreateJobRequest& request, v1::CreateJobResponse& response) {
   ASSIGN_OR_RETURN(std::string model, ParseName("models", request.model()));
   const std::map<std::string, std::string> labels(request.labels().begin(), request.labels().end());
-  ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CreateJob(model, request.SerializeAsString(), labels,
-                                                               request.request_id()));
+  ASSIGN_OR_RETURN(JobRecord job,
+                   context_.catalogue.CreateJob(model, SpecOf(request), labels, request.request_id()));
   *response.mutable_job() = ToProto(job);
   for (const v1::Target& target : request.targets()) {
     context_.metrics.jobs_submitted.Add({{"format", target.format()}, {"scheme", target.scheme()}})
@@ -159,13 +176,17 @@ grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext* call,
                                                     const v1::DeleteJobRequest* request,
                                                     google::protobuf::Empty* /*response*/) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(id));
-    RemoveObjects(context_, keys);
-    spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
-    return absl::OkStatus();
-  }());
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.disk.Submit([this, reactor, request] {
+    reactor->Finish(ToGrpc([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+      ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(id));
+      RemoveObjects(context_, keys);
+      spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
+      return absl::OkStatus();
+    }()));
+  });
+  return reactor;
 }
 
 grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* /*call*/,

@@ -8,6 +8,7 @@
 #include "base/relative_path.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/resource_names.h"
 #include "server/rpc/status_mapping.h"
@@ -58,6 +59,16 @@ absl::StatusOr<int> PageSize(int requested) {
   return requested == 0 ? 50 : requested;
 }
 
+absl::StatusOr<int64_t> ModelServiceImpl::BytesOfUpload(const BlobId& blob) {
+  const absl::StatusOr<UploadRecord> upload = context_.catalogue.FindUpload(blob);
+  if (absl::IsNotFound(upload.status())) return 0;
+  RETURN_IF_ERROR(upload.status());
+  const UploadName name{upload->id, blob};
+  ASSIGN_OR_RETURN(bool complete, HasBlob(context_, name));
+  if (complete) return blob.size;
+  return uploads_.DurableSize(name);
+}
+
 absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
                                       v1::CreateModelResponse& response) {
   ASSIGN_OR_RETURN(std::vector<ModelFileRecord> files, ReadFiles(request));
@@ -71,13 +82,17 @@ absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
     absl::StatusOr<std::string> key = context_.catalogue.FindBlob(file.blob);
     if (key.ok()) {
       present_bytes += file.blob.size;
-    } else if (absl::IsNotFound(key.status())) {
-      missing.push_back(file);
-      if (__builtin_add_overflow(missing_bytes, file.blob.size, &missing_bytes))
-        return InvalidField("files", "are too large");
-    } else {
-      return key.status();
+      continue;
     }
+    if (!absl::IsNotFound(key.status())) return key.status();
+    ASSIGN_OR_RETURN(const int64_t stored, BytesOfUpload(file.blob));
+    if (stored == file.blob.size && context_.catalogue.FindBlob(file.blob).ok()) {
+      present_bytes += file.blob.size;
+      continue;
+    }
+    missing.push_back(file);
+    if (__builtin_add_overflow(missing_bytes, file.blob.size - stored, &missing_bytes))
+      return InvalidField("files", "are too large");
   }
   ASSIGN_OR_RETURN(std::optional<uint64_t> room, context_.objects.FreeBytes());
   if (room.has_value() && *room < static_cast<uint64_t>(missing_bytes)) {
@@ -90,6 +105,8 @@ absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
                    context_.catalogue.CreateModel(request.display_name(), files, request.request_id()));
   *response.mutable_model() = ToProto(model);
   for (const ModelFileRecord& file : missing) {
+    // It may have come meanwhile, by another model's upload.
+    if (context_.catalogue.FindBlob(file.blob).ok()) continue;
     ASSIGN_OR_RETURN(UploadRecord upload, context_.catalogue.BeginUpload(file.blob));
     v1::MissingBlob* blob = response.add_missing();
     blob->set_path(file.path);
@@ -106,7 +123,10 @@ absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
 grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerContext* call,
                                                         const v1::CreateModelRequest* request,
                                                         v1::CreateModelResponse* response) {
-  return Finish(call, Create(*request, *response));
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.disk.Submit(
+      [this, reactor, request, response] { reactor->Finish(ToGrpc(Create(*request, *response))); });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext* call,
@@ -140,13 +160,22 @@ grpc::ServerUnaryReactor* ModelServiceImpl::ListModels(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerContext* call,
                                                         const v1::DeleteModelRequest* request,
                                                         google::protobuf::Empty* /*response*/) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
-    ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteModel(id));
-    RemoveObjects(context_, keys);
-    spdlog::info("models/{} deleted, {} objects removed", id, keys.size());
-    return absl::OkStatus();
-  }());
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.disk.Submit([this, reactor, request] {
+    reactor->Finish(ToGrpc([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
+      ASSIGN_OR_RETURN(Unneeded unneeded, context_.catalogue.DeleteModel(id));
+      RemoveObjects(context_, unneeded.object_keys);
+      for (const std::string& upload : unneeded.upload_ids) {
+        if (absl::Status status = uploads_.Discard(upload); !status.ok())
+          spdlog::warn("upload {} leaves bytes: {}", upload, std::string(status.message()));
+      }
+      spdlog::info("models/{} deleted, {} objects and {} uploads removed", id, unneeded.object_keys.size(),
+                   unneeded.upload_ids.size());
+      return absl::OkStatus();
+    }()));
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* CapabilityServiceImpl::GetCapabilities(

@@ -26,6 +26,8 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
 
  private:
   absl::Status Create(const v1::CreateModelRequest& request, v1::CreateModelResponse& response);
+  // How much of a blob that is not recorded is in the store.
+  absl::StatusOr<int64_t> BytesOfUpload(const BlobId& blob);
 
   ServerContext& context_;
   UploadSessions& uploads_;

@@ -32,6 +32,10 @@ std::string UploadResourceName(const UploadName& name) {
   return absl::StrCat("uploads/", name.upload_id, "/", BlobName(name.blob));
 }
 
+std::string BlobObjectKey(const UploadName& name) {
+  return absl::StrCat("blobs/", name.blob.sha256, "-", name.upload_id);
+}
+
 absl::StatusOr<BlobId> ParseBlobName(const std::string& name) {
   const std::vector<std::string> parts = absl::StrSplit(name, '/');
   BlobId blob;

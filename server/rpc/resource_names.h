@@ -18,6 +18,9 @@ struct UploadName {
 
 std::string BlobName(const BlobId& blob);
 std::string UploadResourceName(const UploadName& name);
+// Where the store keeps the blob once it is complete. Unique to the upload: a blob that is being deleted
+// while it is sent again keeps its new bytes.
+std::string BlobObjectKey(const UploadName& name);
 absl::StatusOr<BlobId> ParseBlobName(const std::string& name);
 absl::StatusOr<UploadName> ParseUploadName(const std::string& name);
 

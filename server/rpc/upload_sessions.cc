@@ -1,5 +1,7 @@
 #include "server/rpc/upload_sessions.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -30,7 +32,7 @@ absl::StatusOr<Sha256> DigestOf(ResumableUpload& upload) {
 absl::Status UploadSession::Append(std::span<const std::byte> bytes) {
   if (static_cast<int64_t>(bytes.size()) > name_.blob.size - position_) {
     return InvalidField(
-        "data", absl::StrCat("the blob is longer than the ", name_.blob.size, " bytes that were announced"));
+        "data", absl::StrCat(path_, " is longer than the ", name_.blob.size, " bytes that were announced"));
   }
   RETURN_IF_ERROR(upload_->Append(bytes));
   digest_.Update(bytes);
@@ -41,13 +43,13 @@ absl::Status UploadSession::Append(std::span<const std::byte> bytes) {
 absl::Status UploadSession::Finish(const std::string& object_key) {
   if (position_ != name_.blob.size) {
     return InvalidField("finish_write",
-                        absl::StrCat("the blob has ", position_, " of ", name_.blob.size, " bytes"));
+                        absl::StrCat(path_, " has ", position_, " of ", name_.blob.size, " bytes"));
   }
   const std::string sha256 = digest_.FinishHex();
   if (sha256 != name_.blob.sha256) {
     RETURN_IF_ERROR(upload_->Discard());
-    return InvalidField("resource_name", absl::StrCat("the bytes have the SHA-256 ", sha256, ", not ",
-                                                      name_.blob.sha256, "; send them again"));
+    return InvalidField("resource_name", absl::StrCat(path_, " came with the SHA-256 ", sha256, ", not ",
+                                                      name_.blob.sha256, "; send it again"));
   }
   return upload_->Commit(object_key);
 }
@@ -60,7 +62,7 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const Upload
   ASSIGN_OR_RETURN(std::unique_ptr<ResumableUpload> upload, context_.objects.ResumeUpload(name.upload_id));
   ASSIGN_OR_RETURN(Sha256 digest, DigestOf(*upload));
   const int64_t position = static_cast<int64_t>(upload->durable_size());
-  return std::make_unique<UploadSession>(std::move(upload), name, std::move(digest), position);
+  return std::make_unique<UploadSession>(std::move(upload), name, record.path, std::move(digest), position);
 }
 
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const UploadName& name) {
@@ -91,12 +93,17 @@ void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
   // Without a flush the digest would be ahead of the durable bytes.
   const bool durable = session->Sync().ok();
   std::lock_guard lock(mutex_);
-  if (!durable) {
+  const bool discarded = sessions_[id].discarded;
+  if (discarded) {
+    if (absl::Status status = session->Discard(); !status.ok())
+      spdlog::warn("upload {} leaves bytes: {}", id, std::string(status.message()));
+  }
+  if (!durable || discarded) {
     sessions_.erase(id);
     return;
   }
   const int64_t size = session->durable();
-  sessions_[id] = {std::move(session), size, ++uses_};
+  sessions_[id] = {std::move(session), size, ++uses_, false};
   CloseOldest();
 }
 
@@ -115,6 +122,17 @@ void UploadSessions::CloseOldest() {
 void UploadSessions::Forget(const std::string& upload_id) {
   std::lock_guard lock(mutex_);
   sessions_.erase(upload_id);
+}
+
+absl::Status UploadSessions::Discard(const std::string& upload_id) {
+  std::lock_guard lock(mutex_);
+  auto found = sessions_.find(upload_id);
+  if (found != sessions_.end() && found->second.session == nullptr) {
+    found->second.discarded = true;
+    return absl::OkStatus();
+  }
+  if (found != sessions_.end()) sessions_.erase(found);
+  return context_.objects.DiscardUpload(upload_id);
 }
 
 absl::StatusOr<int64_t> UploadSessions::DurableSize(const UploadName& name) {

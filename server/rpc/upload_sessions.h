@@ -16,8 +16,14 @@ namespace quantd {
 // One upload in the hands of one stream. Not thread-safe.
 class UploadSession {
  public:
-  UploadSession(std::unique_ptr<ResumableUpload> upload, UploadName name, Sha256 digest, int64_t position)
-      : upload_(std::move(upload)), name_(std::move(name)), digest_(std::move(digest)), position_(position) {}
+  // `path` is the file's, for messages.
+  UploadSession(std::unique_ptr<ResumableUpload> upload, UploadName name, std::string path, Sha256 digest,
+                int64_t position)
+      : upload_(std::move(upload)),
+        name_(std::move(name)),
+        path_(std::move(path)),
+        digest_(std::move(digest)),
+        position_(position) {}
 
   const UploadName& name() const { return name_; }
   // Where the next byte goes.
@@ -28,12 +34,14 @@ class UploadSession {
   // long.
   absl::Status Append(std::span<const std::byte> bytes);
   absl::Status Sync() { return upload_->Sync(); }
+  absl::Status Discard() { return upload_->Discard(); }
   // Checks size and digest, then publishes. With a wrong digest the bytes are dropped: INVALID_ARGUMENT.
   absl::Status Finish(const std::string& object_key);
 
  private:
   std::unique_ptr<ResumableUpload> upload_;
   UploadName name_;
+  std::string path_;
   Sha256 digest_;
   int64_t position_;
 };
@@ -49,6 +57,8 @@ class UploadSessions {
   void GiveBack(std::unique_ptr<UploadSession> session);
   // The upload has ended.
   void Forget(const std::string& upload_id);
+  // Nothing needs the upload any more: its bytes go, at once or when the stream that has it ends.
+  absl::Status Discard(const std::string& upload_id);
   // Bytes that a crash now would not lose; while a stream has the upload, at least those it began with.
   absl::StatusOr<int64_t> DurableSize(const UploadName& name);
 
@@ -57,6 +67,7 @@ class UploadSessions {
     std::unique_ptr<UploadSession> session;  // null while a stream has it
     int64_t durable = 0;
     int64_t last_use = 0;
+    bool discarded = false;
   };
   absl::StatusOr<std::unique_ptr<UploadSession>> Open(const UploadName& name);
   // Closes the session that waits longest when too many wait: each holds a file open. Under the lock.

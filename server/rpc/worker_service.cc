@@ -21,6 +21,12 @@ grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::
   return reactor;
 }
 
+// A label's value from a closed list: what is not in it counts as "other".
+template <typename List>
+std::string Listed(const List& list, const std::string& value) {
+  return std::find(std::begin(list), std::end(list), value) == std::end(list) ? "other" : value;
+}
+
 void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
   out->set_seconds(absl::ToInt64Seconds(duration));
 }
@@ -73,7 +79,8 @@ absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseReco
     out.set_job(absl::StrCat("jobs/", job.id));
     out.set_artifact_prefix(absl::StrCat("artifacts/", job.id, "/", lease.token));
     spdlog::info("jobs/{} leased, attempt {}", job.id, lease.attempt);
-    if (lease.attempt == 1) {
+    // The first lease is the event after the job's creation.
+    if (job.revision == 2) {
       context_.metrics.queue_wait.Observe(absl::ToDoubleSeconds(absl::Now() - job.create_time));
     }
   }
@@ -87,11 +94,11 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::Heartbeat(grpc::CallbackServerConte
                                                        const v1::HeartbeatRequest* request,
                                                        v1::HeartbeatResponse* response) {
   return Finish(call, [&]() -> absl::Status {
-    Record(request->figures());
     std::optional<JobProgressRecord> progress;
     if (request->has_progress()) progress = FromProto(request->progress());
     ASSIGN_OR_RETURN(bool cancel,
                      context_.catalogue.Heartbeat(request->task_id(), request->fencing_token(), progress));
+    Record(request->figures());
     response->set_cancel(cancel);
     SetDuration(context_.options.lease, response->mutable_lease());
     return absl::OkStatus();
@@ -113,41 +120,55 @@ absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) 
 grpc::ServerUnaryReactor* WorkerServiceImpl::Complete(grpc::CallbackServerContext* call,
                                                       const v1::CompleteRequest* request,
                                                       google::protobuf::Empty* /*response*/) {
-  Record(request->figures());
-  const std::string& task = request->task_id();
-  const int64_t token = request->fencing_token();
-  switch (request->result_case()) {
+  const absl::Status status = CompleteTask(*request);
+  // What a repeated call brings has been counted.
+  if (status.ok()) Record(request->figures());
+  return Finish(call, status);
+}
+
+absl::Status WorkerServiceImpl::CompleteTask(const v1::CompleteRequest& request) {
+  const std::string& task = request.task_id();
+  const int64_t token = request.fencing_token();
+  switch (request.result_case()) {
     case v1::CompleteRequest::kSummary:
-      return Finish(call,
-                    context_.catalogue.CompleteInspect(task, token, request->summary().SerializeAsString()));
+      return context_.catalogue.CompleteInspect(task, token, request.summary().SerializeAsString());
     case v1::CompleteRequest::kPlan:
-      return Finish(call, context_.catalogue.CompletePlan(task, token, request->plan().SerializeAsString()));
+      return context_.catalogue.CompletePlan(task, token, request.plan().SerializeAsString());
     case v1::CompleteRequest::kJob:
-      return Finish(call, CompleteJob(*request));
+      return CompleteJob(request);
     case v1::CompleteRequest::RESULT_NOT_SET:
       break;
   }
-  return Finish(call, InvalidField("result", "is missing"));
+  return InvalidField("result", "is missing");
 }
 
 grpc::ServerUnaryReactor* WorkerServiceImpl::Fail(grpc::CallbackServerContext* call,
                                                   const v1::FailRequest* request,
                                                   google::protobuf::Empty* /*response*/) {
-  Record(request->figures());
-  const absl::Status error(static_cast<absl::StatusCode>(request->code()), request->message());
+  const absl::Status error = WithField(
+      absl::Status(static_cast<absl::StatusCode>(request->code()), request->message()), request->field());
   if (error.ok()) return Finish(call, InvalidField("code", "is OK"));
   spdlog::warn("task {} failed: {}", request->task_id(), request->message());
-  return Finish(call, context_.catalogue.FailTask(request->task_id(), request->fencing_token(), error));
+  const absl::Status status =
+      context_.catalogue.FailTask(request->task_id(), request->fencing_token(), error);
+  if (status.ok()) Record(request->figures());
+  return Finish(call, status);
 }
 
 void WorkerServiceImpl::Record(const v1::WorkerFigures& figures) {
   prometheus::Gauge& peak = context_.metrics.worker_memory_peak;
   if (static_cast<double>(figures.memory_peak_bytes()) > peak.Value())
     peak.Set(static_cast<double>(figures.memory_peak_bytes()));
-  for (const auto& [stage, seconds] : figures.stage_seconds())
-    context_.metrics.stage_duration.Add({{"stage", stage}}, Metrics::WorkSeconds()).Observe(seconds);
+  const v1::Engine engine = context_.engines.Get().value_or(v1::Engine());
+  constexpr std::string_view kStages[] = {"plan", "quantize", "verify", "publish"};
+  for (const auto& [stage, seconds] : figures.stage_seconds()) {
+    context_.metrics.stage_duration.Add({{"stage", Listed(kStages, stage)}}, Metrics::WorkSeconds())
+        .Observe(seconds);
+  }
   for (const auto& [codec, bytes] : figures.encoded_bytes()) {
-    context_.metrics.tensor_bytes_processed.Add({{"device", figures.device()}, {"codec", codec}})
+    context_.metrics.tensor_bytes_processed
+        .Add({{"device", Listed(engine.devices(), figures.device())},
+              {"codec", Listed(engine.codecs(), codec)}})
         .Increment(static_cast<double>(bytes));
   }
 }

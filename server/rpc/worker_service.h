@@ -23,6 +23,7 @@ class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
 
  private:
   absl::StatusOr<v1::Assignment> MakeAssignment(const LeaseRecord& lease);
+  absl::Status CompleteTask(const v1::CompleteRequest& request);
   absl::Status CompleteJob(const v1::CompleteRequest& request);
   void Record(const v1::WorkerFigures& figures);
 

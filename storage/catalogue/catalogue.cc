@@ -31,7 +31,7 @@ absl::Status Catalogue::End(bool commit) {
 void Catalogue::Notify(const Notifications& notifications) {
   if (notifications.task_queued && listener_.on_task_queued) listener_.on_task_queued();
   if (listener_.on_job_event) {
-    for (const std::string& job : notifications.jobs) listener_.on_job_event(job);
+    for (const JobNews& news : notifications.jobs) listener_.on_job_event(news);
   }
   if (listener_.on_plan_finished) {
     for (const std::string& plan : notifications.plans) listener_.on_plan_finished(plan);
@@ -57,17 +57,29 @@ absl::StatusOr<UploadRecord> Catalogue::BeginUpload(const BlobId& blob) {
     Statement find = database_->Prepare("SELECT id FROM uploads WHERE sha256=? AND size=?");
     find.BindAll(blob.sha256, blob.size);
     RETURN_IF_ERROR(find.Step().status());
-    return UploadRecord{find.Text(0), blob};
+    return UploadRecord{find.Text(0), blob, ""};
   });
 }
 
 absl::StatusOr<UploadRecord> Catalogue::GetUpload(const std::string& id) {
   return Transact([&]() -> absl::StatusOr<UploadRecord> {
-    Statement find = database_->Prepare("SELECT sha256, size FROM uploads WHERE id=?");
+    Statement find = database_->Prepare(
+        "SELECT sha256, size, coalesce((SELECT path FROM model_files f WHERE f.sha256=u.sha256 AND "
+        "f.size=u.size LIMIT 1), '') FROM uploads u WHERE id=?");
     find.BindAll(id);
     ASSIGN_OR_RETURN(bool found, find.Step());
     if (!found) return ResourceNotFound("upload", id);
-    return UploadRecord{id, {find.Text(0), find.Integer(1)}};
+    return UploadRecord{id, {find.Text(0), find.Integer(1)}, find.Text(2)};
+  });
+}
+
+absl::StatusOr<UploadRecord> Catalogue::FindUpload(const BlobId& blob) {
+  return Transact([&]() -> absl::StatusOr<UploadRecord> {
+    Statement find = database_->Prepare("SELECT id FROM uploads WHERE sha256=? AND size=?");
+    find.BindAll(blob.sha256, blob.size);
+    ASSIGN_OR_RETURN(bool found, find.Step());
+    if (!found) return ResourceNotFound("upload", blob.sha256);
+    return UploadRecord{find.Text(0), blob, ""};
   });
 }
 
@@ -111,6 +123,21 @@ absl::StatusOr<std::vector<std::string>> Catalogue::CollectBlobs() {
   }
   RETURN_IF_ERROR(database_->Execute(std::string("DELETE") + kUnused));
   return keys;
+}
+
+absl::StatusOr<std::vector<std::string>> Catalogue::DropUploads() {
+  constexpr char kUnused[] =
+      " FROM uploads WHERE NOT EXISTS (SELECT 1 FROM model_files f WHERE f.sha256=uploads.sha256 AND "
+      "f.size=uploads.size)";
+  std::vector<std::string> ids;
+  Statement unused = database_->Prepare(std::string("SELECT id") + kUnused);
+  for (;;) {
+    ASSIGN_OR_RETURN(bool row, unused.Step());
+    if (!row) break;
+    ids.push_back(unused.Text(0));
+  }
+  RETURN_IF_ERROR(database_->Execute(std::string("DELETE") + kUnused));
+  return ids;
 }
 
 }  // namespace quantd

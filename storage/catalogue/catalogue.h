@@ -25,7 +25,7 @@ struct CatalogueOptions {
 
 // Called after the transaction, without locks held, possibly from several threads.
 struct CatalogueListener {
-  std::function<void(const std::string& job_id)> on_job_event;
+  std::function<void(const JobNews&)> on_job_event;  // every event, once
   std::function<void()> on_task_queued;
   std::function<void(const std::string& task_id)> on_plan_finished;
 };
@@ -58,21 +58,24 @@ class Catalogue {
   // The blob's upload, begun now if there is none.
   absl::StatusOr<UploadRecord> BeginUpload(const BlobId& blob);
   absl::StatusOr<UploadRecord> GetUpload(const std::string& id);
+  // NOT_FOUND when none was begun.
+  absl::StatusOr<UploadRecord> FindUpload(const BlobId& blob);
   // The blob is complete at `object_key`; models that have all files now are inspected.
   absl::Status FinishUpload(const std::string& id, const std::string& object_key);
 
   // --- Models.
-  // A model with the same non-empty request_id is returned instead of a new one. One whose files are all
-  // there is inspected.
+  // A model with the same non-empty request_id is returned instead of a new one; INVALID_ARGUMENT when it was
+  // made by another request. One whose files are all there is inspected.
   absl::StatusOr<ModelRecord> CreateModel(const std::string& display_name,
                                           const std::vector<ModelFileRecord>& files,
                                           const std::string& request_id);
   absl::StatusOr<ModelRecord> GetModel(const std::string& id);
   absl::StatusOr<Page<ModelRecord>> ListModels(int page_size, const std::string& page_token);
-  // Returns the object keys that nothing needs any more; the caller removes them.
-  absl::StatusOr<std::vector<std::string>> DeleteModel(const std::string& id);
+  // FAILED_PRECONDITION while a job that has not ended uses it. Returns what nothing needs any more.
+  absl::StatusOr<Unneeded> DeleteModel(const std::string& id);
 
   // --- Jobs.
+  // As CreateModel with respect to request_id.
   absl::StatusOr<JobRecord> CreateJob(const std::string& model_id, const std::string& targets_blob,
                                       const std::map<std::string, std::string>& labels,
                                       const std::string& request_id);
@@ -81,7 +84,7 @@ class Catalogue {
                                            const std::string& page_token);
   // A queued job ends at once; a running one when its worker hears of it.
   absl::StatusOr<JobRecord> CancelJob(const std::string& id);
-  // As DeleteModel.
+  // Returns the objects that nothing needs any more.
   absl::StatusOr<std::vector<std::string>> DeleteJob(const std::string& id);
   // In order, at most `limit`.
   absl::StatusOr<std::vector<EventRecord>> ListEvents(const std::string& job_id, int64_t after_revision,
@@ -108,15 +111,22 @@ class Catalogue {
   absl::StatusOr<std::vector<std::string>> CompleteJob(const std::string& task_id, int64_t token,
                                                        const std::string& result_blob,
                                                        const std::vector<ArtifactRecord>& artifacts);
-  // INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED and CANCELLED are final, others are retried up
-  // to the limit.
+  // INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED and CANCELLED are final. ABORTED: its worker
+  // stops and gives it back, and that try does not count. Others are retried up to the limit. A field that
+  // the error carries (base/status.h) is kept.
   absl::Status FailTask(const std::string& task_id, int64_t token, const absl::Status& error);
   // Queues the tasks whose lease ran out again, or fails them. How many.
   absl::StatusOr<int> ExpireLeases();
+  // The same for all tasks of a worker that is known to be gone, with the reason.
+  absl::StatusOr<int> LoseWorker(const std::string& worker_id, const std::string& reason);
 
   absl::StatusOr<CatalogueStatistics> Statistics();
   // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has and no valid lease is writing.
   absl::StatusOr<std::vector<std::string>> UnusedArtifacts(const std::vector<std::string>& object_keys);
+  // Those of `object_keys` that no blob has.
+  absl::StatusOr<std::vector<std::string>> UnknownObjects(const std::vector<std::string>& object_keys);
+  // Uploads whose blob no model needs are forgotten; returns those of `ids` that there are none of then.
+  absl::StatusOr<std::vector<std::string>> CollectUploads(const std::vector<std::string>& ids);
 
  private:
   Catalogue(std::unique_ptr<Database> database, Clock& clock, CatalogueOptions options);
@@ -146,7 +156,7 @@ class Catalogue {
     return result.status();
   }
   struct Notifications {
-    std::vector<std::string> jobs;
+    std::vector<JobNews> jobs;
     std::vector<std::string> plans;
     bool task_queued = false;
   };
@@ -158,14 +168,20 @@ class Catalogue {
   absl::StatusOr<TaskRecord> CheckToken(const std::string& task_id, int64_t token);
   absl::Status InspectIfComplete(const std::string& model_id);
   absl::Status EndTask(const TaskRecord& task, const absl::Status& error);
-  absl::Status Requeue(const TaskRecord& task, const std::string& reason);
+  // Of leased tasks with that condition on one parameter.
+  template <typename Value>
+  absl::StatusOr<int> LoseTasks(const std::string& condition, const Value& value, const std::string& reason);
+  absl::Status Requeue(const TaskRecord& task, RetryReason reason, const std::string& message);
   absl::Status EndJob(const std::string& job_id, JobState state, const absl::Status& error);
   absl::Status RemoveTask(const std::string& task_id);
-  absl::Status AddEvent(const std::string& job_id, EventType type, const std::string& message);
+  absl::Status AddEvent(const std::string& job_id, EventType type, const std::string& message,
+                        RetryReason retry_reason = RetryReason::kNone);
   absl::StatusOr<ModelRecord> ReadModel(const std::string& id);
   absl::StatusOr<JobRecord> ReadJob(const std::string& id);
   // Forgets the blobs that no model and no job needs; returns their keys.
   absl::StatusOr<std::vector<std::string>> CollectBlobs();
+  // Forgets the uploads whose blob no model needs; returns their ids.
+  absl::StatusOr<std::vector<std::string>> DropUploads();
   absl::Status QueueTask(const TaskRecord& task);
 
   std::unique_ptr<Database> database_;

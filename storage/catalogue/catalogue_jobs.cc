@@ -28,7 +28,12 @@ absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& model_id, cons
       Statement find = database_->Prepare("SELECT id FROM jobs WHERE request_id=?");
       find.BindAll(request_id);
       ASSIGN_OR_RETURN(bool found, find.Step());
-      if (found) return ReadJob(find.Text(0));
+      if (found) {
+        ASSIGN_OR_RETURN(JobRecord job, ReadJob(find.Text(0)));
+        if (job.model_id != model_id || job.targets_blob != targets_blob || job.labels != labels)
+          return InvalidField("request_id", "was used for another job");
+        return job;
+      }
     }
     ASSIGN_OR_RETURN(ModelRecord model, ReadModel(model_id));
     if (model.state != ModelState::kReady)
@@ -54,7 +59,8 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(const std::string& id) {
   Statement find = database_->Prepare(
       "SELECT model_id, targets, state, cancel_requested, create_time, start_time, end_time, attempt, stage, "
       "tensors_done,"
-      " tensors_total, bytes_done, bytes_total, error_code, error, result, revision FROM jobs WHERE id=?");
+      " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field FROM jobs "
+      "WHERE id=?");
   find.BindAll(id);
   ASSIGN_OR_RETURN(bool found, find.Step());
   if (!found) return ResourceNotFound("job", absl::StrCat("jobs/", id));
@@ -73,6 +79,7 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(const std::string& id) {
   job.error = find.Text(14);
   job.result_blob = find.Text(15);
   job.revision = find.Integer(16);
+  job.error_field = find.Text(17);
   Statement labels = database_->Prepare("SELECT key, value FROM job_labels WHERE job_id=?");
   labels.BindAll(id);
   for (;;) {
@@ -161,10 +168,10 @@ absl::StatusOr<std::vector<EventRecord>> Catalogue::ListEvents(const std::string
   });
 }
 
-absl::Status Catalogue::AddEvent(const std::string& job_id, EventType type, const std::string& message) {
+absl::Status Catalogue::AddEvent(const std::string& job_id, EventType type, const std::string& message,
+                                 RetryReason retry_reason) {
   RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET revision=revision+1 WHERE id=?").BindAll(job_id).Run());
-  // Two events of one transaction are one piece of news.
-  if (pending_.jobs.empty() || pending_.jobs.back() != job_id) pending_.jobs.push_back(job_id);
+  pending_.jobs.push_back({job_id, type, retry_reason});
   return database_
       ->Prepare(
           "INSERT INTO job_events SELECT id, revision, ?, ?, attempt, state, ?, stage, tensors_done, "
@@ -177,11 +184,13 @@ absl::Status Catalogue::AddEvent(const std::string& job_id, EventType type, cons
 absl::Status Catalogue::EndJob(const std::string& job_id, JobState state, const absl::Status& error) {
   const bool failed = state == JobState::kFailed;
   const std::string message(error.message());
-  RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET state=?, end_time=?, error_code=?, error=? WHERE id=?")
-                      .BindAll(static_cast<int64_t>(state), absl::ToUnixMicros(clock_.Now()),
-                               static_cast<int64_t>(failed ? error.raw_code() : 0),
-                               failed ? message : std::string(), job_id)
-                      .Run());
+  RETURN_IF_ERROR(
+      database_
+          ->Prepare("UPDATE jobs SET state=?, end_time=?, error_code=?, error=?, error_field=? WHERE id=?")
+          .BindAll(static_cast<int64_t>(state), absl::ToUnixMicros(clock_.Now()),
+                   static_cast<int64_t>(failed ? error.raw_code() : 0), failed ? message : std::string(),
+                   failed ? FieldOf(error).value_or("") : std::string(), job_id)
+          .Run());
   const EventType type = state == JobState::kSucceeded ? EventType::kSucceeded
                          : failed                      ? EventType::kFailed
                                                        : EventType::kCancelled;

@@ -16,7 +16,12 @@ absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& display_na
       Statement find = database_->Prepare("SELECT id FROM models WHERE request_id=?");
       find.BindAll(request_id);
       ASSIGN_OR_RETURN(bool found, find.Step());
-      if (found) return ReadModel(find.Text(0));
+      if (found) {
+        ASSIGN_OR_RETURN(ModelRecord model, ReadModel(find.Text(0)));
+        if (model.display_name != display_name || model.files != files)
+          return InvalidField("request_id", "was used for another model");
+        return model;
+      }
     }
     const std::string id = RandomId();
     RETURN_IF_ERROR(database_
@@ -99,18 +104,21 @@ absl::StatusOr<Page<ModelRecord>> Catalogue::ListModels(int page_size, const std
   });
 }
 
-absl::StatusOr<std::vector<std::string>> Catalogue::DeleteModel(const std::string& id) {
-  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
+absl::StatusOr<Unneeded> Catalogue::DeleteModel(const std::string& id) {
+  return Transact([&]() -> absl::StatusOr<Unneeded> {
     RETURN_IF_ERROR(ReadModel(id).status());
-    Statement jobs = database_->Prepare("SELECT id FROM jobs WHERE model_id=? LIMIT 1");
-    jobs.BindAll(id);
+    Statement jobs = database_->Prepare("SELECT id FROM jobs WHERE model_id=? AND state IN (?,?) LIMIT 1");
+    jobs.BindAll(id, static_cast<int64_t>(JobState::kQueued), static_cast<int64_t>(JobState::kRunning));
     ASSIGN_OR_RETURN(bool used, jobs.Step());
     if (used) {
       return PreconditionFailed(absl::StrCat("models/", id),
-                                absl::StrCat("is used by jobs/", jobs.Text(0), ": delete that job first"));
+                                absl::StrCat("is used by jobs/", jobs.Text(0), ", which has not ended"));
     }
     RETURN_IF_ERROR(database_->Prepare("DELETE FROM models WHERE id=?").BindAll(id).Run());
-    return CollectBlobs();
+    Unneeded unneeded;
+    ASSIGN_OR_RETURN(unneeded.object_keys, CollectBlobs());
+    ASSIGN_OR_RETURN(unneeded.upload_ids, DropUploads());
+    return unneeded;
   });
 }
 

@@ -22,6 +22,28 @@ bool IsFinal(const absl::Status& error) {
          absl::IsResourceExhausted(error) || absl::IsCancelled(error);
 }
 
+RetryReason ReasonOf(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kAborted:
+      return RetryReason::kWorkerStopping;
+    case absl::StatusCode::kUnavailable:
+      return RetryReason::kUnavailable;
+    case absl::StatusCode::kInternal:
+      return RetryReason::kInternal;
+    default:
+      return RetryReason::kOther;
+  }
+}
+
+// As the worker reported it.
+absl::Status StoredError(int64_t code, const std::string& message, const std::string& field,
+                         const std::string& model_id) {
+  const auto known = static_cast<absl::StatusCode>(code);
+  if (known == absl::StatusCode::kFailedPrecondition)
+    return PreconditionFailed(absl::StrCat("models/", model_id), message);
+  return WithField(absl::Status(known, message), field);
+}
+
 }  // namespace
 
 absl::Status Catalogue::QueueTask(const TaskRecord& task) {
@@ -47,13 +69,13 @@ absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& model_id,
 absl::StatusOr<std::string> Catalogue::TakePlan(const std::string& task_id) {
   absl::Status error;
   absl::StatusOr<std::string> result = Transact([&]() -> absl::StatusOr<std::string> {
-    Statement find = database_->Prepare("SELECT finished, result, error_code, error FROM tasks WHERE id=?");
+    Statement find = database_->Prepare(
+        "SELECT finished, result, error_code, error, error_field, model_id FROM tasks WHERE id=?");
     find.BindAll(task_id);
     ASSIGN_OR_RETURN(bool found, find.Step());
     if (!found) return ResourceNotFound("plan", task_id);
     if (find.Integer(0) == 0) return absl::UnavailableError("the plan is not finished");
-    if (find.Integer(2) != 0)
-      error = absl::Status(static_cast<absl::StatusCode>(find.Integer(2)), find.Text(3));
+    if (find.Integer(2) != 0) error = StoredError(find.Integer(2), find.Text(3), find.Text(4), find.Text(5));
     const std::string plan = find.Text(1);
     RETURN_IF_ERROR(RemoveTask(task_id));
     return plan;
@@ -191,8 +213,10 @@ absl::Status Catalogue::EndTask(const TaskRecord& task, const absl::Status& erro
       return RemoveTask(task.id);
     case TaskKind::kPlan:
       pending_.plans.push_back(task.id);
-      return database_->Prepare("UPDATE tasks SET finished=1, error_code=?, error=? WHERE id=?")
-          .BindAll(static_cast<int64_t>(error.raw_code()), std::string(error.message()), task.id)
+      return database_
+          ->Prepare("UPDATE tasks SET finished=1, error_code=?, error=?, error_field=? WHERE id=?")
+          .BindAll(static_cast<int64_t>(error.raw_code()), std::string(error.message()),
+                   FieldOf(error).value_or(""), task.id)
           .Run();
     case TaskKind::kQuantize:
       break;
@@ -201,7 +225,7 @@ absl::Status Catalogue::EndTask(const TaskRecord& task, const absl::Status& erro
   return EndJob(task.job_id, absl::IsCancelled(error) ? JobState::kCancelled : JobState::kFailed, error);
 }
 
-absl::Status Catalogue::Requeue(const TaskRecord& task, const std::string& reason) {
+absl::Status Catalogue::Requeue(const TaskRecord& task, RetryReason reason, const std::string& message) {
   Statement find = database_->Prepare("SELECT attempt FROM tasks WHERE id=?");
   find.BindAll(task.id);
   RETURN_IF_ERROR(find.Step().status());
@@ -212,45 +236,60 @@ absl::Status Catalogue::Requeue(const TaskRecord& task, const std::string& reaso
     cancelled = job.cancel_requested;
   }
   if (cancelled) return EndTask(task, absl::CancelledError("cancelled"));
-  if (attempt >= options_.max_attempts) {
-    return EndTask(task, absl::AbortedError(absl::StrCat(reason, "; tried ", attempt, " times")));
+  const bool counts = reason != RetryReason::kWorkerStopping;
+  if (counts && attempt >= options_.max_attempts) {
+    return EndTask(task, absl::AbortedError(absl::StrCat(message, "; tried ", attempt, " times")));
   }
-  RETURN_IF_ERROR(database_->Prepare("UPDATE tasks SET token=NULL, worker_id=NULL, expires=NULL WHERE id=?")
-                      .BindAll(task.id)
-                      .Run());
+  RETURN_IF_ERROR(
+      database_->Prepare("UPDATE tasks SET token=NULL, worker_id=NULL, expires=NULL, attempt=? WHERE id=?")
+          .BindAll(counts ? attempt : attempt - 1, task.id)
+          .Run());
   pending_.task_queued = true;
   if (task.kind != TaskKind::kQuantize) return absl::OkStatus();
   RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET state=? WHERE id=?")
                       .BindAll(static_cast<int64_t>(JobState::kQueued), task.job_id)
                       .Run());
-  return AddEvent(task.job_id, EventType::kRetrying, reason);
+  return AddEvent(task.job_id, EventType::kRetrying, message, reason);
 }
 
 absl::Status Catalogue::FailTask(const std::string& task_id, int64_t token, const absl::Status& error) {
   return Transact([&]() -> absl::Status {
     ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
-    return IsFinal(error) ? EndTask(task, error) : Requeue(task, std::string(error.message()));
+    return IsFinal(error) ? EndTask(task, error)
+                          : Requeue(task, ReasonOf(error), std::string(error.message()));
   });
+}
+
+template <typename Value>
+absl::StatusOr<int> Catalogue::LoseTasks(const std::string& condition, const Value& value,
+                                         const std::string& reason) {
+  std::vector<TaskRecord> lost;
+  Statement find = database_->Prepare(absl::StrCat(
+      "SELECT ", kTaskColumns, " FROM tasks WHERE token IS NOT NULL AND finished=0 AND ", condition));
+  find.BindAll(value);
+  for (;;) {
+    ASSIGN_OR_RETURN(bool row, find.Step());
+    if (!row) break;
+    lost.push_back(ReadTask(find));
+  }
+  for (const TaskRecord& task : lost) RETURN_IF_ERROR(Requeue(task, RetryReason::kWorkerLost, reason));
+  return static_cast<int>(lost.size());
 }
 
 absl::StatusOr<int> Catalogue::ExpireLeases() {
   return Transact([&]() -> absl::StatusOr<int> {
-    std::vector<TaskRecord> expired;
-    Statement find = database_->Prepare(absl::StrCat(
-        "SELECT ", kTaskColumns, " FROM tasks WHERE token IS NOT NULL AND finished=0 AND expires<=?"));
-    find.BindAll(absl::ToUnixMicros(clock_.Now()));
-    for (;;) {
-      ASSIGN_OR_RETURN(bool row, find.Step());
-      if (!row) break;
-      expired.push_back(ReadTask(find));
-    }
-    for (const TaskRecord& task : expired) RETURN_IF_ERROR(Requeue(task, "its worker was lost"));
+    ASSIGN_OR_RETURN(int expired,
+                     LoseTasks("expires<=?", absl::ToUnixMicros(clock_.Now()), "its worker was lost"));
     // Plans that nobody waits for any more.
     RETURN_IF_ERROR(database_->Prepare("DELETE FROM tasks WHERE finished=1 AND expires<=?")
                         .BindAll(absl::ToUnixMicros(clock_.Now() - kPlanRetention))
                         .Run());
-    return static_cast<int>(expired.size());
+    return expired;
   });
+}
+
+absl::StatusOr<int> Catalogue::LoseWorker(const std::string& worker_id, const std::string& reason) {
+  return Transact([&] { return LoseTasks("worker_id=?", worker_id, reason); });
 }
 
 }  // namespace quantd

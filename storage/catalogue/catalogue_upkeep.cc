@@ -84,4 +84,32 @@ absl::StatusOr<std::vector<std::string>> Catalogue::UnusedArtifacts(
   });
 }
 
+absl::StatusOr<std::vector<std::string>> Catalogue::UnknownObjects(
+    const std::vector<std::string>& object_keys) {
+  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
+    std::vector<std::string> unknown;
+    for (const std::string& key : object_keys) {
+      Statement find = database_->Prepare("SELECT 1 FROM blobs WHERE object_key=?");
+      find.BindAll(key);
+      ASSIGN_OR_RETURN(bool found, find.Step());
+      if (!found) unknown.push_back(key);
+    }
+    return unknown;
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> Catalogue::CollectUploads(const std::vector<std::string>& ids) {
+  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
+    RETURN_IF_ERROR(DropUploads().status());
+    std::vector<std::string> unknown;
+    for (const std::string& id : ids) {
+      Statement find = database_->Prepare("SELECT 1 FROM uploads WHERE id=?");
+      find.BindAll(id);
+      ASSIGN_OR_RETURN(bool found, find.Step());
+      if (!found) unknown.push_back(id);
+    }
+    return unknown;
+  });
+}
+
 }  // namespace quantd

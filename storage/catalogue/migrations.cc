@@ -53,6 +53,22 @@ CREATE TABLE tasks (
 CREATE TABLE fencing (token INTEGER NOT NULL);
 INSERT INTO fencing VALUES (0);
 )sql",
+    // A job outlives its model. An error keeps the field that it is about.
+    R"sql(
+CREATE TABLE jobs_new (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model_id TEXT NOT NULL,
+  targets TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL DEFAULT 0, create_time INTEGER NOT NULL,
+  start_time INTEGER, end_time INTEGER, request_id TEXT UNIQUE, attempt INTEGER NOT NULL DEFAULT 0,
+  stage TEXT NOT NULL DEFAULT '', tensors_done INTEGER NOT NULL DEFAULT 0, tensors_total INTEGER NOT NULL DEFAULT 0,
+  bytes_done INTEGER NOT NULL DEFAULT 0, bytes_total INTEGER NOT NULL DEFAULT 0,
+  error_code INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '', result TEXT NOT NULL DEFAULT '',
+  revision INTEGER NOT NULL DEFAULT 0, error_field TEXT NOT NULL DEFAULT '');
+INSERT INTO jobs_new SELECT *, '' FROM jobs;
+DROP TABLE jobs;
+ALTER TABLE jobs_new RENAME TO jobs;
+CREATE INDEX jobs_by_model ON jobs(model_id);
+ALTER TABLE tasks ADD COLUMN error_field TEXT NOT NULL DEFAULT '';
+)sql",
 };
 
 }  // namespace
@@ -69,11 +85,13 @@ absl::Status Migrate(Database& database) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the catalogue has version ", version, ", this program knows ", newest, ": use the newer program"));
   }
+  // A table that is made anew must not take the rows that refer to it along.
+  RETURN_IF_ERROR(database.Execute("PRAGMA foreign_keys=OFF"));
   for (; version < newest; ++version) {
     RETURN_IF_ERROR(database.Execute(absl::StrCat("BEGIN IMMEDIATE;", kMigrations[version],
                                                   "PRAGMA user_version=", version + 1, "; COMMIT;")));
   }
-  return absl::OkStatus();
+  return database.Execute("PRAGMA foreign_keys=ON");
 }
 
 }  // namespace quantd

@@ -14,12 +14,21 @@ namespace quantd {
 struct BlobId {
   std::string sha256;
   int64_t size = 0;
+
+  bool operator==(const BlobId&) const = default;
 };
 
 // A blob that is not complete. The id is the same for everybody who sends that blob.
 struct UploadRecord {
   std::string id;  // a UUID
   BlobId blob;
+  std::string path;  // of the first file that has these bytes, for messages
+};
+
+// What nothing needs any more, for the caller to remove from the object store.
+struct Unneeded {
+  std::vector<std::string> object_keys;
+  std::vector<std::string> upload_ids;
 };
 
 enum class ModelState { kUploading = 1, kInspecting = 2, kReady = 3, kFailed = 4 };
@@ -27,6 +36,8 @@ enum class ModelState { kUploading = 1, kInspecting = 2, kReady = 3, kFailed = 4
 struct ModelFileRecord {
   std::string path;
   BlobId blob;
+
+  bool operator==(const ModelFileRecord&) const = default;
 };
 
 struct ModelRecord {
@@ -70,6 +81,7 @@ struct JobRecord {
   JobProgressRecord progress;
   int error_code = 0;
   std::string error;
+  std::string error_field;  // of the request that made the job
   std::string result_blob;
   int64_t revision = 0;
 };
@@ -85,6 +97,9 @@ enum class EventType {
   kCancelled = 8
 };
 
+// Why a task is queued again.
+enum class RetryReason { kNone, kWorkerLost, kWorkerStopping, kUnavailable, kInternal, kOther };
+
 struct EventRecord {
   int64_t revision = 0;  // 1, 2, 3, … of its job
   absl::Time time;
@@ -93,6 +108,13 @@ struct EventRecord {
   JobProgressRecord progress;
   std::string message;
   JobState state = JobState::kQueued;
+};
+
+// An event as it happened.
+struct JobNews {
+  std::string job_id;
+  EventType type = EventType::kCreated;
+  RetryReason retry_reason = RetryReason::kNone;  // of kRetrying
 };
 
 enum class TaskKind { kInspect = 1, kPlan = 2, kQuantize = 3 };

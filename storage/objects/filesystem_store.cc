@@ -243,6 +243,24 @@ class FilesystemStore final : public ObjectStore {
     return ErrnoStatus(errno, absl::StrCat("cannot stat ", path));
   }
 
+  absl::StatusOr<std::vector<std::string>> ListUploads() override {
+    std::vector<std::string> ids;
+    std::error_code error;
+    for (fs::directory_iterator it(uploads_, error), end; !error && it != end; it.increment(error))
+      ids.push_back(it->path().filename().string());
+    if (error)
+      return absl::InternalError(absl::StrCat("cannot list ", uploads_.string(), ": ", error.message()));
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+
+  absl::Status DiscardUpload(const std::string& id) override {
+    RETURN_IF_ERROR(CheckUploadId(id));
+    if (::unlink((uploads_ / id).c_str()) != 0 && errno != ENOENT)
+      return ErrnoStatus(errno, absl::StrCat("cannot remove the upload ", id));
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::optional<uint64_t>> FreeBytes() override {
     struct statvfs info;
     if (::statvfs(objects_.c_str(), &info) != 0) return ErrnoStatus(errno, "cannot ask for free space");

@@ -146,6 +146,20 @@ class MemoryStore final : public ObjectStore {
     return found == contents_->uploads.end() ? uint64_t{0} : uint64_t{found->second.size()};
   }
 
+  absl::StatusOr<std::vector<std::string>> ListUploads() override {
+    std::lock_guard lock(contents_->mutex);
+    std::vector<std::string> ids;
+    for (const auto& [id, bytes] : contents_->uploads) ids.push_back(id);
+    return ids;
+  }
+
+  absl::Status DiscardUpload(const std::string& id) override {
+    RETURN_IF_ERROR(CheckUploadId(id));
+    std::lock_guard lock(contents_->mutex);
+    contents_->uploads.erase(id);
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::optional<uint64_t>> FreeBytes() override { return std::nullopt; }
 
  private:

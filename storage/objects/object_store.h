@@ -67,6 +67,10 @@ class ObjectStore {
   virtual absl::StatusOr<std::unique_ptr<ResumableUpload>> ResumeUpload(const std::string& id) = 0;
   // Bytes that ResumeUpload would find, durable or not; 0 when there is no such upload.
   virtual absl::StatusOr<uint64_t> UploadSize(const std::string& id) = 0;
+  // Ids of the uploads that have begun and not ended, in order.
+  virtual absl::StatusOr<std::vector<std::string>> ListUploads() = 0;
+  // Drops what that upload has brought; OK also when there is none.
+  virtual absl::Status DiscardUpload(const std::string& id) = 0;
   // Bytes that still fit, where the store knows.
   virtual absl::StatusOr<std::optional<uint64_t>> FreeBytes() = 0;
 };

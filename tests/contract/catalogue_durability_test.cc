@@ -56,7 +56,7 @@ TEST_F(CatalogueTest, AProcessKilledWithinATransactionLeavesNothingOfIt) {
 TEST_F(CatalogueTest, GoesOnAfterAWriteThatFailed) {
   const std::string model = ReadyModel();
   int told = 0;
-  catalogue_->SetListener({.on_job_event = [&](const std::string& /*job*/) { ++told; },
+  catalogue_->SetListener({.on_job_event = [&](const JobNews& /*news*/) { ++told; },
                            .on_task_queued = [&] { ++told; },
                            .on_plan_finished = {}});
   rlimit before;

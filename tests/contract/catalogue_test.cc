@@ -42,7 +42,7 @@ TEST_F(CatalogueTest, ABrokenModelFailsWithTheReason) {
 
 TEST_F(CatalogueTest, RequestIdsMakeCallsRepeatable) {
   auto first = catalogue_->CreateModel("m", {{"a", Blob('c')}}, "r");
-  EXPECT_EQ(catalogue_->CreateModel("other", {}, "r")->id, first->id);
+  EXPECT_EQ(catalogue_->CreateModel("m", {{"a", Blob('c')}}, "r")->id, first->id);
   const std::string model = ReadyModel();
   auto job = catalogue_->CreateJob(model, "t", {}, "j");
   EXPECT_EQ(catalogue_->CreateJob(model, "t", {}, "j")->id, job->id);
@@ -155,7 +155,8 @@ TEST_F(CatalogueTest, DeletingGivesBackWhatNothingNeeds) {
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "artifact"}}).ok());
   EXPECT_EQ(*catalogue_->DeleteJob(job), (std::vector<std::string>{"artifact"}));
-  EXPECT_EQ(*catalogue_->DeleteModel(model), (std::vector<std::string>{"blobs/" + Blob('a').sha256}));
+  EXPECT_EQ(catalogue_->DeleteModel(model)->object_keys,
+            (std::vector<std::string>{"blobs/" + Blob('a').sha256}));
   EXPECT_TRUE(absl::IsNotFound(catalogue_->GetModel(model).status()));
 }
 
@@ -199,9 +200,97 @@ TEST_F(CatalogueTest, KeepsSerializedBytesAsTheyAre) {
 TEST_F(CatalogueTest, ABlobThatAnotherModelNeedsStays) {
   const std::string first = ReadyModel();
   const std::string second = ReadyModel();
-  EXPECT_TRUE(catalogue_->DeleteModel(first)->empty());
+  EXPECT_TRUE(catalogue_->DeleteModel(first)->object_keys.empty());
   EXPECT_TRUE(catalogue_->FindBlob(Blob('a')).ok());
-  EXPECT_EQ(catalogue_->DeleteModel(second)->size(), 1u);
+  EXPECT_EQ(catalogue_->DeleteModel(second)->object_keys.size(), 1u);
+}
+
+TEST_F(CatalogueTest, AnEndedJobKeepsNoModel) {
+  const std::string job = QueuedJob();
+  const std::string model = catalogue_->GetJob(job)->model_id;
+  const LeaseRecord lease = Lease(TaskKind::kQuantize);
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteModel(model).status()));
+  ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "r", {{Blob('b'), "artifact"}}).ok());
+  ASSERT_TRUE(catalogue_->DeleteModel(model).ok());
+  EXPECT_EQ(catalogue_->GetJob(job)->model_id, model);
+  EXPECT_EQ(catalogue_->GetJob(job)->result_blob, "r");
+  EXPECT_EQ(*catalogue_->DeleteJob(job), (std::vector<std::string>{"artifact"}));
+}
+
+TEST_F(CatalogueTest, AnUploadThatNoModelNeedsIsForgotten) {
+  const auto first = catalogue_->CreateModel("1", {{"a", Blob('c')}}, "");
+  const auto second = catalogue_->CreateModel("2", {{"b", Blob('c')}}, "");
+  const auto upload = catalogue_->BeginUpload(Blob('c'));
+  EXPECT_EQ(catalogue_->GetUpload(upload->id)->path, "a");
+  EXPECT_EQ(catalogue_->FindUpload(Blob('c'))->id, upload->id);
+  EXPECT_TRUE(catalogue_->DeleteModel(first->id)->upload_ids.empty());
+  EXPECT_EQ(catalogue_->DeleteModel(second->id)->upload_ids, (std::vector<std::string>{upload->id}));
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetUpload(upload->id).status()));
+}
+
+TEST_F(CatalogueTest, TellsWhichObjectsAndUploadsItDoesNotKnow) {
+  Upload(Blob('a'));
+  const std::string known = *catalogue_->FindBlob(Blob('a'));
+  EXPECT_EQ(*catalogue_->UnknownObjects({known, "blobs/x"}), (std::vector<std::string>{"blobs/x"}));
+  ASSERT_TRUE(catalogue_->CreateModel("m", {{"a", Blob('c')}}, "").ok());
+  const auto needed = catalogue_->BeginUpload(Blob('c'));
+  const auto orphan = catalogue_->BeginUpload(Blob('d'));
+  EXPECT_EQ(*catalogue_->CollectUploads({needed->id, orphan->id, "x"}),
+            (std::vector<std::string>{orphan->id, "x"}));
+}
+
+TEST_F(CatalogueTest, OneRequestIdIsForOneRequest) {
+  const auto model = catalogue_->CreateModel("m", {{"a", Blob('c')}}, "id");
+  EXPECT_EQ(catalogue_->CreateModel("m", {{"a", Blob('c')}}, "id")->id, model->id);
+  EXPECT_EQ(FieldOf(catalogue_->CreateModel("m", {{"b", Blob('c')}}, "id").status()), "request_id");
+  EXPECT_EQ(FieldOf(catalogue_->CreateModel("n", {{"a", Blob('c')}}, "id").status()), "request_id");
+  const std::string ready = ReadyModel();
+  const auto job = catalogue_->CreateJob(ready, "targets", {{"a", "b"}}, "id");
+  EXPECT_EQ(catalogue_->CreateJob(ready, "targets", {{"a", "b"}}, "id")->id, job->id);
+  EXPECT_EQ(FieldOf(catalogue_->CreateJob(ready, "targets", {}, "id").status()), "request_id");
+  EXPECT_EQ(FieldOf(catalogue_->CreateJob(ready, "others", {{"a", "b"}}, "id").status()), "request_id");
+}
+
+TEST_F(CatalogueTest, ErrorsKeepTheirField) {
+  const std::string job = QueuedJob();
+  const LeaseRecord quantize = Lease(TaskKind::kQuantize);
+  const absl::Status error = WithField(absl::InvalidArgumentError("no such type"), "targets[0].options[t]");
+  ASSERT_TRUE(catalogue_->FailTask(quantize.task.id, quantize.token, error).ok());
+  Reopen();
+  EXPECT_EQ(catalogue_->GetJob(job)->error_field, "targets[0].options[t]");
+  const std::string plan = *catalogue_->QueuePlan(ReadyModel(), "targets");
+  const LeaseRecord lease = Lease(TaskKind::kPlan);
+  ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, error).ok());
+  EXPECT_EQ(FieldOf(catalogue_->TakePlan(plan).status()), "targets[0].options[t]");
+}
+
+TEST_F(CatalogueTest, AWorkerThatIsGoneLosesItsTasksAtOnce) {
+  const std::string job = QueuedJob();
+  Lease(TaskKind::kQuantize);
+  EXPECT_EQ(*catalogue_->LoseWorker("another", "gone"), 0);
+  EXPECT_EQ(*catalogue_->LoseWorker("worker", "its worker was killed by signal 9"), 1);
+  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kQueued);
+  Lease(TaskKind::kQuantize);
+  EXPECT_EQ(*catalogue_->LoseWorker("worker", "its worker was killed by signal 9"), 1);
+  EXPECT_EQ(catalogue_->GetJob(job)->error, "its worker was killed by signal 9; tried 2 times");
+}
+
+TEST_F(CatalogueTest, ATaskThatAStoppingWorkerGivesBackHasNotBeenTried) {
+  const std::string job = QueuedJob();
+  std::vector<RetryReason> reasons;
+  catalogue_->SetListener({.on_job_event =
+                               [&](const JobNews& news) {
+                                 if (news.type == EventType::kRetrying) reasons.push_back(news.retry_reason);
+                               },
+                           .on_task_queued = {},
+                           .on_plan_finished = {}});
+  for (int i = 0; i < 5; ++i) {
+    const LeaseRecord lease = Lease(TaskKind::kQuantize);
+    EXPECT_EQ(lease.attempt, 1);
+    ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, absl::AbortedError("stopping")).ok());
+    EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kQueued);
+  }
+  EXPECT_EQ(reasons, std::vector<RetryReason>(5, RetryReason::kWorkerStopping));
 }
 
 TEST_F(CatalogueTest, ArtifactsAreUnusedUnlessAJobHasThemOrALeaseWritesThem) {
@@ -245,7 +334,7 @@ TEST_F(CatalogueTest, TellsItsListenerAfterTheTransaction) {
   std::vector<std::string> jobs;
   int queued = 0;
   catalogue_->SetListener(
-      {.on_job_event = [&](const std::string& job) { jobs.push_back(catalogue_->GetJob(job)->id); },
+      {.on_job_event = [&](const JobNews& news) { jobs.push_back(catalogue_->GetJob(news.job_id)->id); },
        .on_task_queued = [&] { ++queued; },
        .on_plan_finished = {}});
   const std::string job = QueuedJob();

@@ -170,6 +170,17 @@ TEST_P(ObjectStoreContract, TellsAnUploadsSizeWithoutBeginningIt) {
   EXPECT_EQ(store_->UploadSize("a/b").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_P(ObjectStoreContract, ListsAndDiscardsUploads) {
+  EXPECT_TRUE(store_->ListUploads()->empty());
+  ASSERT_TRUE((*store_->ResumeUpload("b"))->Append(Bytes("x")).ok());
+  ASSERT_TRUE((*store_->ResumeUpload("a"))->Append(Bytes("y")).ok());
+  EXPECT_EQ(*store_->ListUploads(), (std::vector<std::string>{"a", "b"}));
+  ASSERT_TRUE(store_->DiscardUpload("a").ok());
+  ASSERT_TRUE(store_->DiscardUpload("a").ok());
+  EXPECT_EQ(*store_->ListUploads(), (std::vector<std::string>{"b"}));
+  EXPECT_EQ(store_->DiscardUpload("../b").code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_P(ObjectStoreContract, CommitsWhileTheFoldersLastObjectIsRemoved) {
   constexpr int kRounds = 200;
   std::thread remover([&] {

@@ -4,6 +4,7 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,8 @@ namespace quantd {
 
 class ServiceTest : public testing::Test {
  protected:
+  explicit ServiceTest(ServerOptions options = {}) : server_(std::move(options)) {}
+
   void SetUp() override {
     server_.Start();
     Connect();
@@ -72,6 +75,27 @@ class ServiceTest : public testing::Test {
     }
     stream->WritesDone();
     return stream->Finish();
+  }
+
+  // A model of these files by path, all sent.
+  v1::Model SendCheckpoint(const std::map<std::string, std::string>& files) {
+    v1::CreateModelRequest request;
+    for (const auto& [path, content] : files) {
+      v1::ModelFile* file = request.add_files();
+      file->set_path(path);
+      file->set_sha256(Sha256Hex(content));
+      file->set_size(static_cast<int64_t>(content.size()));
+    }
+    grpc::ClientContext context;
+    v1::CreateModelResponse response;
+    const grpc::Status status = models_->CreateModel(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    for (const v1::MissingBlob& blob : response.missing()) {
+      const std::string& content = files.at(blob.path());
+      const grpc::Status sent = Send(blob.resource_name(), content, 0, content.size());
+      EXPECT_TRUE(sent.ok()) << sent.error_message();
+    }
+    return response.model();
   }
 
   int64_t DurableSize(const std::string& resource) {
@@ -204,7 +228,15 @@ class ServiceTest : public testing::Test {
     return Detail();
   }
 
-  ServerProcess server_{0};
+  std::string Metrics() { return HttpGet(server_.metrics_address(), "/metrics"); }
+  // The value of that series; 0 when it is not there.
+  double Metric(const std::string& series) {
+    const std::string text = "\n" + Metrics();
+    const size_t at = text.find("\n" + series + " ");
+    return at == std::string::npos ? 0.0 : std::stod(text.substr(at + series.size() + 2));
+  }
+
+  ServerProcess server_;
   std::unique_ptr<v1::ModelService::Stub> models_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::WorkerService::Stub> workers_;

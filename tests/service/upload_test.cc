@@ -1,4 +1,6 @@
 // Uploads to a real server: resumed at the durable offset, checked, sent once.
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/service/service_test_base.h"
@@ -55,6 +57,46 @@ TEST_F(ServiceTest, KillInTheMiddleOfAStreamLosesAtMost32MiB) {
   const int64_t durable = DurableSize(resource);
   EXPECT_GE(durable, 32 << 20);
   EXPECT_TRUE(Send(resource, content, static_cast<size_t>(durable), content.size()).ok());
+  EXPECT_EQ(Metric("quant_upload_bytes_total"), static_cast<double>(content.size()) - durable)
+      << "nothing before the durable offset is sent again";
+  EXPECT_EQ(Metric("quant_upload_resumes_total"), 1);
+}
+
+TEST_F(ServiceTest, ABlobThatWasPublishedBeforeACrashIsNotSentAgain) {
+  const std::string content = Content(3 << 20);
+  const v1::CreateModelResponse created = CreateModel(content);
+  const std::string resource = created.missing(0).resource_name();
+  server_.Kill();
+  // "uploads/ID/blobs/SHA/SIZE": the object is there, the catalogue has not heard of it.
+  const std::string id = resource.substr(8, resource.find('/', 8) - 8);
+  const std::filesystem::path blobs = server_.folder() + "/objects/blobs";
+  std::filesystem::create_directories(blobs);
+  std::ofstream(blobs / (Sha256Hex(content) + "-" + id)) << content;
+  std::ofstream(blobs / (Sha256Hex("x") + "-nobody")) << "x";
+  std::ofstream(server_.folder() + "/uploads/nobody") << "y";
+  server_.Start();
+  Connect();
+  EXPECT_EQ(GetModel(created.model().name()).state(), v1::Model::INSPECTING);
+  EXPECT_EQ(CreateModel(content).missing_size(), 0);
+  EXPECT_EQ(DurableSize(resource), static_cast<int64_t>(content.size()));
+  EXPECT_TRUE(Send(resource, content, 0, content.size()).ok()) << "a client that did not ask is told so";
+  EXPECT_EQ(Metric("quant_upload_bytes_total"), 0);
+  EXPECT_FALSE(std::filesystem::exists(blobs / (Sha256Hex("x") + "-nobody")));
+  EXPECT_FALSE(std::filesystem::exists(server_.folder() + "/uploads/nobody"));
+}
+
+TEST_F(ServiceTest, APartOfAnUploadGoesWithItsLastModel) {
+  const std::string content = Content(3 << 20);
+  const v1::CreateModelResponse created = CreateModel(content);
+  Send(created.missing(0).resource_name(), content, 0, 2 << 20);
+  ASSERT_EQ(DurableSize(created.missing(0).resource_name()), 2 << 20);
+  grpc::ClientContext context;
+  v1::DeleteModelRequest request;
+  request.set_name(created.model().name());
+  google::protobuf::Empty response;
+  EXPECT_TRUE(models_->DeleteModel(&context, request, &response).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(server_.folder() + "/uploads"));
+  EXPECT_EQ(CreateModel(content).missing(0).committed_size(), 0);
 }
 
 TEST_F(ServiceTest, EightStreamsAtOnceStayUnder150MiB) {

@@ -23,9 +23,20 @@
 extern char** environ;
 
 namespace quantd {
+namespace {
 
-ServerProcess::ServerProcess(int workers)
-    : workers_(workers), folder_(testing::TempDir() + "/quantd_XXXXXX") {
+// For exec: ended by a null.
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (std::string& text : strings) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+}  // namespace
+
+ServerProcess::ServerProcess(ServerOptions options)
+    : options_(std::move(options)), folder_(testing::TempDir() + "/quantd_XXXXXX") {
   EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
 }
 
@@ -39,23 +50,29 @@ void ServerProcess::Start() {
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   std::vector<std::string> arguments = {(here.parent_path() / "bin" / "quantd").string(),
                                         "--data-dir",
-                                        folder_,
-                                        "--listen",
-                                        "127.0.0.1:0",
+                                        std::filesystem::path(folder_) / options_.data_dir,
                                         "--metrics-listen",
                                         "127.0.0.1:0",
                                         "--workers",
-                                        std::to_string(workers_)};
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
+                                        std::to_string(options_.workers)};
+  if (!options_.listen.empty()) arguments.insert(arguments.end(), {"--listen", options_.listen});
+  arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  std::vector<char*> argv = Pointers(arguments);
+  std::vector<std::string> variables = options_.environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  std::vector<char*> envp = Pointers(variables);
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   UniqueFd read_end(ends[0]), write_end(ends[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
-  ASSERT_EQ(::posix_spawn(&pid_, arguments[0].c_str(), &actions, nullptr, argv.data(), environ), 0)
+  const std::string log = folder_ + "/log";
+  if (options_.keep_log) {
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                     0600);
+  }
+  ASSERT_EQ(::posix_spawn(&pid_, arguments[0].c_str(), &actions, nullptr, argv.data(), envp.data()), 0)
       << arguments[0];
   posix_spawn_file_actions_destroy(&actions);
   write_end = UniqueFd();
@@ -63,6 +80,7 @@ void ServerProcess::Start() {
   for (char c = 0; c != '\n' && ::read(read_end.get(), &c, 1) == 1;) line.push_back(c);
   char address[256] = "", metrics[256] = "";
   ASSERT_EQ(std::sscanf(line.c_str(), "ready grpc=%255s metrics=%255s", address, metrics), 2) << line;
+  address_ = address;
   metrics_address_ = metrics;
   channel_ = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
 }
@@ -83,6 +101,20 @@ void ServerProcess::Kill() {
 int ServerProcess::Terminate() {
   ::kill(pid_, SIGTERM);
   return Wait();
+}
+
+std::vector<pid_t> ServerProcess::Workers() const {
+  std::vector<pid_t> children;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task")) {
+    std::ifstream list(task.path() / "children");
+    for (pid_t pid = 0; list >> pid;) children.push_back(pid);
+  }
+  return children;
+}
+
+std::string ServerProcess::Log() const {
+  std::ifstream log(folder_ + "/log");
+  return {std::istreambuf_iterator<char>(log), {}};
 }
 
 int64_t ServerProcess::PeakMemory() const {

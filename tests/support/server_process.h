@@ -12,12 +12,20 @@
 
 namespace quantd {
 
+struct ServerOptions {
+  int workers = 0;                       // local worker processes
+  std::string data_dir = "";             // below the object's own folder, unless absolute
+  std::string listen = "127.0.0.1:0";    // empty: not given as a flag
+  std::vector<std::string> arguments{};  // more flags
+  std::vector<std::string> environment{};
+  bool keep_log = false;  // in log(), not on the test's stderr
+};
+
 // The program `quantd` of this build. The folder lasts as long as the object; the process may be killed and
 // started again on it. Not thread-safe.
 class ServerProcess {
  public:
-  // `workers`: local worker processes.
-  explicit ServerProcess(int workers);
+  explicit ServerProcess(ServerOptions options);
   ~ServerProcess();
 
   // Waits for the ready line. Each start has a new port.
@@ -27,19 +35,26 @@ class ServerProcess {
   // SIGTERM; the exit status.
   int Terminate();
 
+  // Process numbers of its children.
+  std::vector<pid_t> Workers() const;
+  // What it and its workers logged so far.
+  std::string Log() const;
   // Most resident memory since the start, in bytes.
   int64_t PeakMemory() const;
 
   const std::string& folder() const { return folder_; }
+  // HOST:PORT or unix:PATH, as the ready line says.
+  const std::string& address() const { return address_; }
   const std::string& metrics_address() const { return metrics_address_; }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
  private:
   int Wait();
 
-  int workers_;
+  ServerOptions options_;
   std::string folder_;
   pid_t pid_ = -1;
+  std::string address_;
   std::string metrics_address_;
   std::shared_ptr<grpc::Channel> channel_;
 };

@@ -1,0 +1,56 @@
+#include "server/blob_upkeep.h"
+
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace quantd {
+namespace {
+
+absl::Status SettleBlob(ServerContext& context, const std::string& key) {
+  // "blobs/SHA256-UPLOAD"
+  const std::string name = key.substr(key.rfind('/') + 1);
+  const size_t dash = name.find('-');
+  const std::string upload_id = dash == std::string::npos ? "" : name.substr(dash + 1);
+  const absl::StatusOr<UploadRecord> upload = context.catalogue.GetUpload(upload_id);
+  if (!upload.ok() && !absl::IsNotFound(upload.status())) return upload.status();
+  if (upload.ok()) {
+    ASSIGN_OR_RETURN(bool recorded, HasBlob(context, {upload->id, upload->blob}));
+    if (recorded) return absl::OkStatus();
+  }
+  spdlog::info("removes {}, which nothing needs", key);
+  return context.objects.Remove(key);
+}
+
+}  // namespace
+
+absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
+  const absl::StatusOr<std::string> known = context.catalogue.FindBlob(name.blob);
+  if (known.ok()) return true;
+  if (!absl::IsNotFound(known.status())) return known.status();
+  const absl::StatusOr<ObjectInfo> object = context.objects.Stat(BlobObjectKey(name));
+  if (absl::IsNotFound(object.status())) return false;
+  RETURN_IF_ERROR(object.status());
+  // Objects appear whole and with their digest checked; the name says which.
+  if (object->size != static_cast<uint64_t>(name.blob.size)) return false;
+  const absl::Status recorded = context.catalogue.FinishUpload(name.upload_id, object->key);
+  if (absl::IsNotFound(recorded)) return false;
+  RETURN_IF_ERROR(recorded);
+  spdlog::info("blob {} was complete already", name.blob.sha256);
+  return true;
+}
+
+absl::Status SettleBlobs(ServerContext& context) {
+  ASSIGN_OR_RETURN(std::vector<ObjectInfo> objects, context.objects.List("blobs"));
+  std::vector<std::string> keys;
+  for (const ObjectInfo& object : objects) keys.push_back(object.key);
+  ASSIGN_OR_RETURN(std::vector<std::string> unknown, context.catalogue.UnknownObjects(keys));
+  for (const std::string& key : unknown) RETURN_IF_ERROR(SettleBlob(context, key));
+  ASSIGN_OR_RETURN(std::vector<std::string> uploads, context.objects.ListUploads());
+  ASSIGN_OR_RETURN(std::vector<std::string> orphans, context.catalogue.CollectUploads(uploads));
+  for (const std::string& id : orphans) RETURN_IF_ERROR(context.objects.DiscardUpload(id));
+  return absl::OkStatus();
+}
+
+}  // namespace quantd
