@@ -46,6 +46,7 @@ absl::Status ErrnoStatus(int error_number, std::string_view what);
 
 }  // namespace quantd
 
+// NOLINTBEGIN(bugprone-macro-parentheses): names and declarations can not stand in parentheses
 #define QUANTD_CONCAT_INNER(a, b) a##b
 #define QUANTD_CONCAT(a, b) QUANTD_CONCAT_INNER(a, b)
 
@@ -64,3 +65,4 @@ absl::Status ErrnoStatus(int error_number, std::string_view what);
   auto holder = (expression);                                   \
   if (!holder.ok()) return std::move(holder).status();          \
   declaration = *std::move(holder)
+// NOLINTEND(bugprone-macro-parentheses)

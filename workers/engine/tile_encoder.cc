@@ -23,6 +23,7 @@ std::vector<std::vector<std::byte>> Encode(const Codec& codec, const float* weig
 void Decode(const Codec& codec, const std::vector<std::vector<std::byte>>& planes, int64_t rows,
             int64_t columns, float* weights) {
   std::vector<const std::byte*> pointers;
+  pointers.reserve(planes.size());
   for (const auto& plane : planes) pointers.push_back(plane.data());
   codec.Decode(pointers, rows, columns, weights);
 }

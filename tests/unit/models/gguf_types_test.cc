@@ -1,4 +1,5 @@
-// Which type each tensor gets, against tables written from llama-quantize's behaviour.
+// Which type each tensor gets, spelled out as tables. That they are llama-quantize's is the conformance
+// tests' matter.
 #include "workers/models/targets/gguf_types.h"
 
 #include <gmock/gmock.h>

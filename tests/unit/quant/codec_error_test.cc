@@ -1,6 +1,6 @@
-// How far decoded weights may be from their source. The bounds follow from each type's step, so that a codec
-// that packs a level, a scale or a sign in the wrong place can't meet them. (Equality of the bytes with
-// ggml's and MLX's is the golden test's matter.)
+// How far decoded weights may be from their source. The ranges of RelativeErrorOf are chosen by hand around
+// what a type's bits allow: they catch a level, scale or sign in the wrong place, not a search that is a
+// little worse. (Equality of the bytes with ggml's and MLX's is the golden test's matter.)
 #include <gtest/gtest.h>
 
 #include <algorithm>
