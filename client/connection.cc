@@ -1,10 +1,8 @@
 #include "client/connection.h"
 
-#include <algorithm>
-#include <thread>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/random_access_file.h"
 #include "base/status.h"
 #include "client/errors.h"
@@ -12,16 +10,25 @@
 namespace quantd {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr int kTries = 8;
-constexpr milliseconds kFirstDelay(100), kLongestDelay(3000);
 constexpr uint64_t kMostPemBytes = 1 << 20;
 
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
   if (path.empty()) return std::string();
   ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, OpenLocalFile(path));
   return ReadAll(*file, kMostPemBytes);
+}
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(64 << 20);
+  // A server that is being restarted is found again soon.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // A peer that vanished without closing its connection is noticed during a stream.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+  return arguments;
 }
 
 }  // namespace
@@ -39,52 +46,54 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   connection->server_ = options.server;
   ASSIGN_OR_RETURN(std::string token, ReadSmallFile(options.token_file));
   connection->token_ = std::string(absl::StripAsciiWhitespace(token));
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(64 << 20);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  auto channel = grpc::CreateCustomChannel(options.server, credentials, arguments);
-  connection->models = v1::ModelService::NewStub(channel);
-  connection->jobs = v1::JobService::NewStub(channel);
-  connection->capabilities = v1::CapabilityService::NewStub(channel);
-  connection->bytes = google::bytestream::ByteStream::NewStub(channel);
+  connection->channel_ = grpc::CreateCustomChannel(options.server, credentials, Arguments());
+  connection->models = v1::ModelService::NewStub(connection->channel_);
+  connection->jobs = v1::JobService::NewStub(connection->channel_);
+  connection->capabilities = v1::CapabilityService::NewStub(connection->channel_);
+  connection->bytes = google::bytestream::ByteStream::NewStub(connection->channel_);
   return connection;
+}
+
+absl::Status Connection::Reach(absl::Duration patience) {
+  if (channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + patience))) return absl::OkStatus();
+  // A call tells why, which waiting for the channel does not.
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Milliseconds(200)));
+  v1::Capabilities response;
+  const grpc::Status status = capabilities->GetCapabilities(&context, {}, &response);
+  return status.ok() ? absl::OkStatus()
+                     : StatusOf(grpc::Status(grpc::StatusCode::UNAVAILABLE, status.error_message()));
 }
 
 void Connection::Prepare(grpc::ClientContext& context) const {
   if (!token_.empty()) context.AddMetadata("authorization", absl::StrCat("Bearer ", token_));
 }
 
-absl::Status Connection::Call(const std::function<grpc::Status(grpc::ClientContext&)>& call,
-                              std::chrono::seconds timeout) {
-  return RetryUnavailable(
-      [&]() -> absl::Status {
-        grpc::ClientContext context;
-        Prepare(context);
-        context.set_deadline(std::chrono::system_clock::now() + timeout);
-        const absl::Status status = FromGrpc(call(context));
-        return absl::IsUnavailable(status) ? Annotate(status, absl::StrCat("cannot reach ", server_))
-                                           : status;
-      },
-      [] { return 0; });
+absl::Status Connection::StatusOf(const grpc::Status& status) const {
+  const absl::Status plain = FromGrpc(status);
+  return absl::IsUnavailable(plain) || absl::IsDeadlineExceeded(plain)
+             ? Annotate(plain, absl::StrCat("quantd at ", server_))
+             : plain;
 }
 
-absl::Status RetryUnavailable(const std::function<absl::Status()>& attempt,
-                              const std::function<int64_t()>& progress) {
-  milliseconds delay = kFirstDelay;
-  int64_t reached = progress();
-  absl::Status status;
-  for (int tries = 0; tries < kTries; ++tries) {
-    status = attempt();
-    if (!absl::IsUnavailable(status)) return status;
-    if (progress() > reached) {
-      reached = progress();
-      tries = 0;
-      delay = kFirstDelay;
-    }
-    std::this_thread::sleep_for(delay);
-    delay = std::min(delay * 2, kLongestDelay);
-  }
-  return status;
+absl::Status Connection::StatusOfStream(const grpc::Status& status) const {
+  const absl::Status plain = StatusOf(status);
+  if (absl::IsCancelled(plain)) return absl::UnavailableError(plain.message());
+  if (std::optional<absl::Duration> delay = RetryDelayOf(plain); delay.has_value() && absl::IsAborted(plain))
+    return RetryAfter(absl::StatusCode::kUnavailable, std::string(plain.message()), *delay);
+  return plain;
+}
+
+absl::Status Connection::Call(const std::function<grpc::Status(grpc::ClientContext&)>& call,
+                              absl::Duration timeout, const RetryLimits& limits) const {
+  return RetryUnavailable(
+      [&] {
+        grpc::ClientContext context;
+        Prepare(context);
+        context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+        return StatusOf(call(context));
+      },
+      [] { return 0; }, limits);
 }
 
 }  // namespace quantd

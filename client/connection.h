@@ -1,14 +1,15 @@
-// A connection to quantd: stubs, and the one rule of retrying.
+// A connection to quantd: the stubs, and what every call carries.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/retry.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
 #include "quantd/v1/capability_service.grpc.pb.h"
 #include "quantd/v1/job_service.grpc.pb.h"
@@ -26,16 +27,25 @@ struct ConnectionOptions {
   std::string token_file;
 };
 
+// Safe to use from several threads.
 class Connection {
  public:
+  // Reads the files of `options`; connects when it is used.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const ConnectionOptions& options);
 
-  // Runs a unary call with a deadline of `timeout`. Only UNAVAILABLE is tried again, with backoff, for about
-  // ten seconds.
+  // UNAVAILABLE, with the reason, when there is no connection within `patience`.
+  absl::Status Reach(absl::Duration patience);
+
+  // Runs a unary call, each try with a deadline of `timeout`, under the rule of RetryUnavailable.
   absl::Status Call(const std::function<grpc::Status(grpc::ClientContext&)>& call,
-                    std::chrono::seconds timeout = std::chrono::seconds(30));
+                    absl::Duration timeout = absl::Seconds(30), const RetryLimits& limits = {}) const;
   // Sets what every call carries, for streams.
   void Prepare(grpc::ClientContext& context) const;
+  // The status of an ended call: UNAVAILABLE names the server.
+  absl::Status StatusOf(const grpc::Status& status) const;
+  // The same for a stream: one that the server cancelled (it drains) is UNAVAILABLE, too, and so is one that
+  // another stream keeps waiting for a moment (ABORTED with RetryInfo).
+  absl::Status StatusOfStream(const grpc::Status& status) const;
 
   std::unique_ptr<v1::ModelService::Stub> models;
   std::unique_ptr<v1::JobService::Stub> jobs;
@@ -46,11 +56,7 @@ class Connection {
   Connection() = default;
   std::string server_;
   std::string token_;
+  std::shared_ptr<grpc::Channel> channel_;
 };
-
-// Calls `attempt` until it succeeds, or fails with something else than UNAVAILABLE, or ten tries without
-// progress are over. `progress` grows while attempts get further: then the count begins again.
-absl::Status RetryUnavailable(const std::function<absl::Status()>& attempt,
-                              const std::function<int64_t()>& progress);
 
 }  // namespace quantd

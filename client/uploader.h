@@ -1,5 +1,4 @@
-// Sends a checkpoint: only the blobs that the server lacks, several at a time, each from its last durable
-// byte.
+// Sends a checkpoint: only the blobs that the server lacks, several at a time.
 #pragma once
 
 #include <string>
@@ -8,8 +7,10 @@
 
 namespace quantd {
 
-// `path` is a folder or one file. Waits until the server has inspected the model: FAILED becomes an error. An
-// empty `name` means the folder's own.
-absl::StatusOr<v1::Model> UploadCheckpoint(Connection& connection, const std::string& path, std::string name);
+// `path` as in SelectCheckpoint; what is skipped is told on stderr. Waits until the server has inspected the
+// model. An empty `name` means the checkpoint's own.
+// INVALID_ARGUMENT or FAILED_PRECONDITION when the inspection failed.
+absl::StatusOr<v1::Model> UploadCheckpoint(Connection& connection, const std::string& path,
+                                           const std::string& name);
 
 }  // namespace quantd

@@ -3,7 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
-#include "client/output.h"
+#include "client/text.h"
 
 namespace quantd {
 
@@ -17,7 +17,7 @@ void AddFormats(CLI::App& app, GlobalFlags& flags, Action& action) {
                                                           &capabilities);
         }));
         if (flags.json()) {
-          std::printf("%s\n", ToJson(capabilities).c_str());
+          PrintJson(capabilities);
           return 0;
         }
         std::vector<std::vector<std::string>> rows = {{"TARGET", "BITS/WEIGHT", "RUNTIME", "DESCRIPTION"}};

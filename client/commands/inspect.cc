@@ -1,11 +1,10 @@
 #include <cstdio>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/json.h"
 #include "client/commands/commands.h"
 #include "client/errors.h"
-#include "client/output.h"
+#include "client/text.h"
 #include "workers/models/model.h"
 
 namespace quantd {
@@ -31,7 +30,7 @@ int Inspect(const std::string& path, bool json) {
     return kDone;
   }
   std::printf("%s, %s parameters\n", std::string(model->architecture->name).c_str(),
-              absl::StrCat(model->ParameterCount()).c_str());
+              FormatCount(static_cast<int64_t>(model->ParameterCount())).c_str());
   std::vector<std::vector<std::string>> rows = {{"TENSOR", "TYPE", "SHAPE", "FILE"}};
   for (const ModelTensor& tensor : model->tensors) {
     rows.push_back({tensor.source.name, std::string(tensor.source.codec->name()),
@@ -46,7 +45,7 @@ int Inspect(const std::string& path, bool json) {
 void AddInspect(CLI::App& app, GlobalFlags& flags, Action& action) {
   auto path = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("inspect", "Header of a local checkpoint, without a server");
-  command->add_option("path", *path, "Folder")->required();
+  command->add_option("path", *path, "Folder or .gguf file")->required();
   command->callback([&, path] { action = [&, path] { return Inspect(*path, flags.json()); }; });
 }
 

@@ -3,15 +3,15 @@
 #include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
-#include "client/output.h"
 #include "client/target_text.h"
+#include "client/text.h"
 
 namespace quantd {
 namespace {
 
 struct PlanFlags {
   std::string model;
-  std::vector<std::string> targets;
+  TargetFlags targets;
 };
 
 void Print(const v1::Plan& plan) {
@@ -37,14 +37,14 @@ void AddPlan(CLI::App& app, GlobalFlags& flags, Action& action) {
   auto own = std::make_shared<PlanFlags>();
   CLI::App* command = app.add_subcommand("plan", "Types, sizes, memory and disk of a job; nothing is queued");
   command->add_option("model", own->model, "models/ID")->required();
-  command->add_option("--to", own->targets, "FORMAT:SCHEME[,option=value…]")->required();
+  own->targets.AddTo(*command);
   command->callback([&, own] {
     action = [&, own] {
-      absl::StatusOr<std::vector<v1::Target>> targets = ParseTargets(own->targets);
-      if (!targets.ok()) return Fail(targets.status()), 2;
+      absl::StatusOr<std::vector<v1::Target>> targets = own->targets.Parse();
+      if (!targets.ok()) return FailUsage(targets.status());
       return WithConnection(flags, [&](Connection& connection) -> absl::StatusOr<int> {
         v1::CreateJobRequest request;
-        request.set_model(own->model);
+        request.set_model(ResourceName("models", own->model));
         request.mutable_targets()->Assign(targets->begin(), targets->end());
         request.set_validate_only(true);
         v1::CreateJobResponse response;
@@ -52,9 +52,9 @@ void AddPlan(CLI::App& app, GlobalFlags& flags, Action& action) {
             [&](grpc::ClientContext& context) {
               return connection.jobs->CreateJob(&context, request, &response);
             },
-            std::chrono::seconds(90)));
+            absl::Seconds(90)));
         if (flags.json()) {
-          std::printf("%s\n", ToJson(response.plan()).c_str());
+          PrintJson(response.plan());
         } else {
           Print(response.plan());
         }

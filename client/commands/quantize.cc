@@ -1,9 +1,6 @@
-#include <signal.h>
-
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -12,7 +9,8 @@
 #include "client/commands/commands.h"
 #include "client/errors.h"
 #include "client/fetcher.h"
-#include "client/output.h"
+#include "client/interrupts.h"
+#include "client/text.h"
 #include "client/uploader.h"
 
 namespace quantd {
@@ -20,88 +18,77 @@ namespace {
 
 struct QuantizeFlags {
   std::string source;
-  std::vector<std::string> targets;
+  TargetFlags targets;
   std::string output = ".";
   bool detach = false;
   std::vector<std::string> labels;
   std::string request_id;
 };
 
-absl::StatusOr<v1::CreateJobRequest> MakeRequest(const QuantizeFlags& own,
-                                                 const std::vector<v1::Target>& targets) {
+absl::StatusOr<v1::CreateJobRequest> MakeRequest(const QuantizeFlags& own) {
   v1::CreateJobRequest request;
+  ASSIGN_OR_RETURN(std::vector<v1::Target> targets, own.targets.Parse());
   request.mutable_targets()->Assign(targets.begin(), targets.end());
   // Without an id of the caller's a repeated call after a lost answer would queue the job twice.
   request.set_request_id(own.request_id.empty() ? RandomUuid() : own.request_id);
-  for (const std::string& label : own.labels) {
-    const size_t equals = label.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return absl::InvalidArgumentError(absl::StrCat("label \"", label, "\" is not of the form KEY=VALUE"));
-    }
-    (*request.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
-  }
+  ASSIGN_OR_RETURN(auto labels, ParseLabels(own.labels));
+  request.mutable_labels()->insert(labels.begin(), labels.end());
   return request;
 }
 
-// Ctrl-C cancels the job while it is watched.
-class CancelOnInterrupt {
- public:
-  CancelOnInterrupt(Connection& connection, const std::string& job) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    thread_ = std::jthread([&connection, job, signals](std::stop_token token) {
-      const timespec step{0, 100'000'000};
-      while (!token.stop_requested()) {
-        if (sigtimedwait(&signals, nullptr, &step) != SIGINT) continue;
-        v1::CancelJobRequest request;
-        request.set_name(job);
-        v1::Job response;
-        static_cast<void>(connection.Call([&](grpc::ClientContext& context) {
-          return connection.jobs->CancelJob(&context, request, &response);
-        }));
-        return;
-      }
-    });
-  }
+absl::StatusOr<std::string> FindOrUpload(Connection& connection, const std::string& source) {
+  if (std::error_code error; absl::StartsWith(source, "models/") && !std::filesystem::exists(source, error))
+    return source;
+  ASSIGN_OR_RETURN(v1::Model model, UploadCheckpoint(connection, source, ""));
+  return model.name();
+}
 
- private:
-  std::jthread thread_;
-};
+void Cancel(Connection& connection, const std::string& job) {
+  v1::CancelJobRequest request;
+  request.set_name(job);
+  v1::Job response;
+  const absl::Status status = connection.Call(
+      [&](grpc::ClientContext& context) { return connection.jobs->CancelJob(&context, request, &response); });
+  if (!status.ok()) Fail(Annotate(status, "could not cancel " + job));
+}
 
-absl::StatusOr<int> Run(Connection& connection, const GlobalFlags& flags, const QuantizeFlags& own,
-                        v1::CreateJobRequest request) {
-  request.set_model(own.source);
-  if (std::error_code error;
-      !absl::StartsWith(own.source, "models/") || std::filesystem::exists(own.source, error)) {
-    ASSIGN_OR_RETURN(v1::Model model, UploadCheckpoint(connection, own.source, ""));
-    request.set_model(model.name());
-  }
+absl::StatusOr<v1::Job> Queue(Connection& connection, const v1::CreateJobRequest& request) {
   v1::CreateJobResponse response;
   RETURN_IF_ERROR(connection.Call([&](grpc::ClientContext& context) {
     return connection.jobs->CreateJob(&context, request, &response);
   }));
-  const std::string name = response.job().name();
+  return response.job();
+}
+
+absl::StatusOr<int> Run(Connection& connection, Interrupts& interrupts, const GlobalFlags& flags,
+                        const QuantizeFlags& own, v1::CreateJobRequest request) {
+  ASSIGN_OR_RETURN(*request.mutable_model(), FindOrUpload(connection, own.source));
   if (own.detach) {
-    std::printf("%s\n", flags.json() ? ToJson(response.job()).c_str() : name.c_str());
-    return 0;
+    ASSIGN_OR_RETURN(const v1::Job queued, Queue(connection, request));
+    std::printf("%s\n", flags.json() ? ToJson(queued).c_str() : queued.name().c_str());
+    return kDone;
   }
-  CancelOnInterrupt cancel(connection, name);
-  ASSIGN_OR_RETURN(v1::Job job, WatchToEnd(connection, name, false));
-  if (job.state() != v1::Job::SUCCEEDED) {
-    std::fprintf(stderr, "quantctl: %s: %s\n", name.c_str(),
-                 job.state() == v1::Job::CANCELLED ? "cancelled" : job.error().c_str());
-    return ExitCodeOfJob(job.error_code());
+  // An interrupt while the answer is on its way must not leave a job that nobody waits for.
+  std::atomic<bool> interrupted = false;
+  interrupts.Set([&] { interrupted = true; });
+  absl::StatusOr<v1::Job> queued = Queue(connection, request);
+  if (!queued.ok()) {
+    interrupts.Set(nullptr);
+    return queued.status();
   }
-  const std::vector<v1::TargetResult> results(job.results().begin(), job.results().end());
-  RETURN_IF_ERROR(FetchResults(connection, results, own.output));
-  if (flags.json()) {
-    std::printf("%s\n", ToJson(job).c_str());
-  } else {
-    PrintResults(job);
+  const std::string name = queued->name();
+  interrupts.Set([&connection, name] { Cancel(connection, name); });
+  if (interrupted) Cancel(connection, name);
+  absl::StatusOr<v1::Job> job = WatchToEnd(connection, name, false);
+  interrupts.Set(nullptr);
+  if (!job.ok()) return Annotate(job.status(), name);
+  if (job->state() == v1::Job::SUCCEEDED) {
+    ASSIGN_OR_RETURN(const std::vector<v1::TargetResult> results, SelectResults(*job, {}));
+    RETURN_IF_ERROR(FetchResults(connection, results, own.output));
+    if (!flags.json()) PrintResults(*job);
   }
-  return 0;
+  if (flags.json()) PrintJson(*job);
+  return ReportEnd(*job);
 }
 
 }  // namespace
@@ -109,21 +96,21 @@ absl::StatusOr<int> Run(Connection& connection, const GlobalFlags& flags, const 
 void AddQuantize(CLI::App& app, GlobalFlags& flags, Action& action) {
   auto own = std::make_shared<QuantizeFlags>();
   CLI::App* command = app.add_subcommand("quantize", "Upload if a path, queue, watch, fetch");
-  command->add_option("source", own->source, "models/ID or a path")->required();
-  command->add_option("--to", own->targets, "FORMAT:SCHEME[,option=value…]")->required();
-  command->add_option("-o,--output", own->output, "Folder that gets one folder for each target")
+  command->add_option("source", own->source, "models/ID, a folder or a .gguf file")->required();
+  own->targets.AddTo(*command);
+  command->add_option("--output", own->output, "Folder that gets one folder for each target")
       ->capture_default_str();
   command->add_flag("--detach", own->detach, "Print the job's name and end");
-  command->add_option("--label", own->labels, "KEY=VALUE");
-  command->add_option("--request-id", own->request_id, "Makes the call safe to repeat");
+  command->add_option("--label", own->labels, "KEY=VALUE, repeated")->allow_extra_args(false);
+  command->add_option("--request-id", own->request_id, "The same id again gives the same job");
   command->callback([&, own] {
     action = [&, own] {
-      absl::StatusOr<std::vector<v1::Target>> targets = ParseTargets(own->targets);
-      if (!targets.ok()) return Fail(targets.status()), 2;
-      absl::StatusOr<v1::CreateJobRequest> request = MakeRequest(*own, *targets);
-      if (!request.ok()) return Fail(request.status()), 2;
-      return WithConnection(flags,
-                            [&](Connection& connection) { return Run(connection, flags, *own, *request); });
+      absl::StatusOr<v1::CreateJobRequest> request = MakeRequest(*own);
+      if (!request.ok()) return FailUsage(request.status());
+      // Before the connection makes threads.
+      Interrupts interrupts;
+      return WithConnection(
+          flags, [&](Connection& connection) { return Run(connection, interrupts, flags, *own, *request); });
     };
   });
 }
