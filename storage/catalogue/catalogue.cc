@@ -64,8 +64,11 @@ absl::StatusOr<UploadRecord> Catalogue::BeginUpload(const BlobId& blob) {
 absl::StatusOr<UploadRecord> Catalogue::GetUpload(const std::string& id) {
   return Transact([&]() -> absl::StatusOr<UploadRecord> {
     Statement find = database_->Prepare(
-        "SELECT sha256, size, coalesce((SELECT path FROM model_files f WHERE f.sha256=u.sha256 AND "
-        "f.size=u.size LIMIT 1), '') FROM uploads u WHERE id=?");
+        "SELECT sha256, size, coalesce((SELECT path FROM model_files f JOIN models m ON m.id=f.model_id "
+        "WHERE "
+        "f.sha256=u.sha256 AND f.size=u.size ORDER BY m.sequence, f.position LIMIT 1), '') FROM uploads u "
+        "WHERE "
+        "id=?");
     find.BindAll(id);
     ASSIGN_OR_RETURN(bool found, find.Step());
     if (!found) return ResourceNotFound("upload", id);

@@ -105,8 +105,8 @@ class JobRunner {
     ArtifactStore& artifact = *artifacts_[index];
     for (const SidecarFile& sidecar : plan.sidecars)
       RETURN_IF_ERROR(artifact.Put(sidecar.path, sidecar.content));
-    RETURN_IF_ERROR(Report("verify"));
-    RETURN_IF_ERROR(VerifyTarget(*plan_.targets[index], runs_[index].digests, artifact));
+    RETURN_IF_ERROR(VerifyTarget(*plan_.targets[index], runs_[index].digests, artifact,
+                                 [this] { return Report("verify"); }));
     RETURN_IF_ERROR(
         artifact.Put(kManifestName, MakeManifest(specs_[index], plan, runs_[index], artifact, options_)));
     TargetOutcome outcome;
@@ -157,6 +157,8 @@ absl::StatusOr<JobPlan> PlanJob(const Model& model, const std::vector<TargetSpec
 
 absl::StatusOr<std::vector<TargetOutcome>> RunJob(const Model& model, const std::vector<TargetSpec>& targets,
                                                   ObjectStore& store, const JobOptions& options) {
+  // Cleaning up below an empty prefix would empty the store.
+  if (options.artifact_prefix.empty()) return absl::InternalError("a job has no artifact prefix");
   absl::StatusOr<std::vector<TargetOutcome>> outcomes = JobRunner(model, targets, store, options).Run();
   if (outcomes.ok()) return outcomes;
   if (absl::Status cleanup = RemoveObjects(store, options.artifact_prefix); !cleanup.ok()) {

@@ -51,7 +51,8 @@ absl::Status Differs(const std::string& path, const std::string& what) {
 }
 
 absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, const ArtifactStore& artifact,
-                                                  const StoredFile& stored) {
+                                                  const StoredFile& stored,
+                                                  const std::function<absl::Status()>& keep_going) {
   ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, artifact.Open(stored));
   if (file->size() != static_cast<uint64_t>(stored.size)) return Differs(stored.path, "the size");
   absl::StatusOr<std::vector<StoredTensor>> described = writer.ReadBack(stored.path, *file);
@@ -63,6 +64,7 @@ absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, con
   for (uint64_t offset = 0; offset < file->size(); offset += buffer.size()) {
     const std::span<std::byte> chunk =
         std::span(buffer).first(std::min<uint64_t>(buffer.size(), file->size() - offset));
+    RETURN_IF_ERROR(keep_going());
     RETURN_IF_ERROR(file->ReadAt(offset, chunk));
     digest.Update(chunk);
     tensors.Update(offset, chunk);
@@ -74,10 +76,11 @@ absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, con
 }  // namespace
 
 absl::Status VerifyTarget(const PlannedTarget& target, const PlaneDigests& digests,
-                          const ArtifactStore& artifact) {
+                          const ArtifactStore& artifact, const std::function<absl::Status()>& keep_going) {
   std::map<std::string, FoundTensor> found;
   for (const StoredFile& stored : artifact.files()) {
-    ASSIGN_OR_RETURN(std::vector<FoundTensor> tensors, ReadFile(*target.writer, artifact, stored));
+    ASSIGN_OR_RETURN(std::vector<FoundTensor> tensors,
+                     ReadFile(*target.writer, artifact, stored, keep_going));
     for (FoundTensor& tensor : tensors) found[tensor.described.name] = std::move(tensor);
   }
   size_t expected = 0;

@@ -30,7 +30,7 @@ class VerificationTest : public EngineTestModel, public testing::WithParamInterf
     auto writer = objects_->Create(key_);
     EXPECT_TRUE((*writer)->Append(std::as_bytes(std::span(bytes))).ok());
     EXPECT_TRUE((*writer)->Commit().ok());
-    return VerifyTarget(*planned_, digests_, artifact_);
+    return VerifyTarget(*planned_, digests_, artifact_, [] { return absl::OkStatus(); });
   }
 
   std::unique_ptr<ObjectStore> objects_ = OpenMemoryStore();
@@ -76,7 +76,12 @@ TEST_P(VerificationTest, RefusesATensorTooMany) {
 
 TEST_P(VerificationTest, RefusesAMissingFile) {
   ASSERT_TRUE(objects_->Remove(key_).ok());
-  EXPECT_FALSE(VerifyTarget(*planned_, digests_, artifact_).ok());
+  EXPECT_FALSE(VerifyTarget(*planned_, digests_, artifact_, [] { return absl::OkStatus(); }).ok());
+}
+
+TEST_P(VerificationTest, EndsWhenItIsToldTo) {
+  EXPECT_TRUE(absl::IsCancelled(
+      VerifyTarget(*planned_, digests_, artifact_, [] { return absl::CancelledError("enough"); })));
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, VerificationTest, testing::Values("gguf", "mlx"));
