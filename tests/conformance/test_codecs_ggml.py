@@ -2,12 +2,11 @@
 import ctypes
 import pathlib
 
+import llama_cpp
 import numpy as np
 import pytest
 
 import distributions
-
-xllamacpp = pytest.importorskip("xllamacpp")
 
 # ggml's numbers of its types (ggml.h).
 GGML_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12,
@@ -20,7 +19,7 @@ ROWS = 24
 
 @pytest.fixture(scope="session")
 def ggml():
-    library = ctypes.CDLL(str(next(pathlib.Path(xllamacpp.__file__).parent.glob("*.so"))))
+    library = ctypes.CDLL(str(pathlib.Path(llama_cpp.__file__).parent / "lib" / "libggml-base.so"))
     library.ggml_quantize_chunk.restype = ctypes.c_size_t
     library.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
                                             ctypes.c_int64, ctypes.c_void_p]

@@ -13,9 +13,9 @@ import hashlib
 import pathlib
 from importlib import metadata
 
+import llama_cpp
 import mlx.core as mx
 import numpy as np
-import xllamacpp
 
 from golden_weights import COLUMNS, DISTRIBUTIONS, ROWS
 
@@ -28,7 +28,7 @@ MLX_CODECS = [(bits, 64, "BF16") for bits in (2, 3, 4, 5, 6, 8)] + [(4, 32, "BF1
 
 
 def load_ggml():
-    library = ctypes.CDLL(str(next(pathlib.Path(xllamacpp.__file__).parent.glob("*.so"))))
+    library = ctypes.CDLL(str(pathlib.Path(llama_cpp.__file__).parent / "lib" / "libggml-base.so"))
     library.ggml_quantize_chunk.restype = ctypes.c_size_t
     library.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
                                             ctypes.c_int64, ctypes.c_void_p]
@@ -49,7 +49,7 @@ def mlx_bytes(bits, group, stored, weights):
 
 def main():
     library = load_ggml()
-    print(f"# By make_codec_digests.py from xllamacpp {metadata.version('xllamacpp')} (ggml) and mlx {metadata.version('mlx')}.")
+    print(f"# By make_codec_digests.py from llama-cpp-python {metadata.version('llama-cpp-python')} (ggml) and mlx {metadata.version('mlx')}.")
     for distribution, weights in DISTRIBUTIONS.items():
         weights = np.ascontiguousarray(weights.reshape(ROWS, COLUMNS))
         for name, number in GGML_TYPES.items():
