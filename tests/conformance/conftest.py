@@ -35,3 +35,17 @@ def decode(build_dir):
         return subprocess.run(command, input=planes, capture_output=True, check=True).stdout
 
     return run
+
+
+@pytest.fixture
+def write(build_dir, tmp_path):
+    """write(checkpoint, name, target, …): runs one job and returns the folders of its artifacts, in the targets' order."""
+
+    def run(checkpoint, name, *targets):
+        store = tmp_path / "store"
+        command = [build_dir / "tests" / "engine_probe", checkpoint, name, store, *targets]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        return [store / "objects" / "job" / line.split()[0] for line in result.stdout.splitlines()]
+
+    return run

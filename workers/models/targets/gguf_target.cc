@@ -66,24 +66,25 @@ OutputTensor ComputedTensor(std::string name, const std::vector<double>& values)
 }
 
 // How much Llama 3 slows each rotary frequency: not at all where a turn is short against the trained context,
-// by `factor` where it is long, and in between by a mixture.
+// by `factor` where it is long, and in between by a mixture. In float and with reciprocals, as torch computes
+// the converter's expressions, so that no last bit differs.
 std::vector<double> Llama3RopeFactors(const HyperParameters& p) {
-  const double factor = p.rope_scaling->factor.value_or(8.0);
+  const float factor = static_cast<float>(p.rope_scaling->factor.value_or(8.0));
   const double low = p.rope_scaling->low_freq_factor, high = p.rope_scaling->high_freq_factor;
   const double context = static_cast<double>(p.original_context.value_or(8192));
   const float base = static_cast<float>(p.rope_base.value_or(10000.0));
   std::vector<double> factors;
   for (int64_t i = 0; i < p.head_size(); i += 2) {
-    // The converter computes frequencies in float.
     const float frequency = 1.0f / std::pow(base, static_cast<float>(i) / static_cast<float>(p.head_size()));
-    const float wave_length = static_cast<float>(2.0 * std::numbers::pi) / frequency;
-    if (wave_length < context / high) {
+    const float wave_length = 1.0f / frequency * static_cast<float>(2.0 * std::numbers::pi);
+    if (wave_length < static_cast<float>(context / high)) {
       factors.push_back(1.0);
-    } else if (wave_length > context / low) {
+    } else if (wave_length > static_cast<float>(context / low)) {
       factors.push_back(factor);
     } else {
-      const float smooth = static_cast<float>((context / wave_length - low) / (high - low));
-      factors.push_back(1.0f / ((1.0f - smooth) / static_cast<float>(factor) + smooth));
+      const float turns = 1.0f / wave_length * static_cast<float>(context);
+      const float smooth = (turns - static_cast<float>(low)) / static_cast<float>(high - low);
+      factors.push_back(1.0f / ((1.0f - smooth) / factor + smooth));
     }
   }
   return factors;
