@@ -38,24 +38,29 @@ def decode(build_dir):
 
 
 class Engine:
-    """Runs jobs without a server. engine(checkpoint, targets): the model file (a folder's for others than GGUF) by directory."""
+    """Runs jobs without a server."""
 
     def __init__(self, build_dir, scratch):
         self.program, self.scratch, self.count = build_dir / "tests" / "engine_probe", scratch, 0
 
-    def start(self, checkpoint, targets):
+    def start(self, checkpoint, targets, name):
         self.count += 1
         store = self.scratch / str(self.count)
-        command = [self.program, checkpoint, checkpoint.name, store, *targets]
+        command = [self.program, checkpoint, name or checkpoint.name, store, *targets]
         return store / "objects" / "job", subprocess.run(command, capture_output=True, text=True)
 
-    def __call__(self, checkpoint, targets):
-        artifacts, result = self.start(checkpoint, targets)
+    def folders(self, checkpoint, targets, name=None):
+        """The folders of the artifacts, in the targets' order."""
+        artifacts, result = self.start(checkpoint, targets, name)
         assert result.returncode == 0, result.stderr
-        return {folder.name: next(folder.glob("*.gguf"), folder) for folder in artifacts.iterdir()}
+        return [artifacts / line.split()[0] for line in result.stdout.splitlines()]
+
+    def __call__(self, checkpoint, targets):
+        """The GGUF file or, for other formats, the folder of each artifact, by the folder's name."""
+        return {folder.name: next(folder.glob("*.gguf"), folder) for folder in self.folders(checkpoint, targets)}
 
     def error(self, checkpoint, targets):
-        artifacts, result = self.start(checkpoint, targets)
+        _, result = self.start(checkpoint, targets, None)
         assert result.returncode != 0
         return result.stderr
 

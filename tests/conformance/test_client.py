@@ -10,7 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 
-import small_checkpoint
+import checkpoints
 from byte_gate import ByteGate
 
 MIB = 1 << 20
@@ -59,7 +59,7 @@ def service(build_dir, tmp_path):
 @pytest.fixture
 def checkpoint(tmp_path):
     folder = tmp_path / "small-model"
-    small_checkpoint.make(folder)
+    checkpoints.make(folder)
     return folder
 
 

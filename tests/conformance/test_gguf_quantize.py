@@ -63,25 +63,3 @@ def test_options_equal_llama_quantize(shape_name, option, work, tmp_path, run_en
     artifacts = run_engine(checkpoint, [f"gguf:{plain}", f"gguf:{scheme},{ours}"])
     assert reference.quantize(artifacts[f"gguf-{plain}"], tmp_path / "expected.gguf", scheme, **settings)
     assert reference.contents(artifacts[f"gguf-{scheme}"]) == reference.contents(tmp_path / "expected.gguf")
-
-
-SOURCES = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K"]
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_gguf_sources_equal_llama_quantize(source, tmp_path, run_engine):
-    checkpoints.make(tmp_path / "llama", SHAPES["llama3-rope"])
-    first = run_engine(tmp_path / "llama", [f"gguf:{source}"])[f"gguf-{source}"]
-    targets = ["Q4_K_M", "Q8_0", "F16", source]
-    ours = run_engine(first.parent, [f"gguf:{target},allow_requantize=true" for target in dict.fromkeys(targets)])
-    for target in targets:
-        assert reference.quantize(first, tmp_path / "expected.gguf", target, allow_requantize=True)
-        assert reference.contents(ours[f"gguf-{target}"]) == reference.contents(tmp_path / "expected.gguf"), target
-
-
-def test_quantized_sources_need_a_word(tmp_path, run_engine):
-    checkpoints.make(tmp_path / "llama")
-    first = run_engine(tmp_path / "llama", ["gguf:Q8_0"])["gguf-Q8_0"]
-    assert "allow_requantize" in run_engine.error(first.parent, ["gguf:Q4_0"])
-    assert "allow_requantize" in run_engine.error(first.parent, ["mlx:int4"])
-    run_engine(first.parent, ["gguf:Q8_0"])  # nothing is quantized again

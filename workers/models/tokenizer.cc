@@ -1,5 +1,8 @@
 #include "workers/models/tokenizer.h"
 
+#include <set>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -32,6 +35,13 @@ bool LooksSpecial(const std::string& text) {
   return between("<|", "|>") || between("<\xef\xbd\x9c", "\xef\xbd\x9c>") || between("<unused", ">");
 }
 
+// "<0x0A>": SentencePiece's token of a byte.
+bool IsByteToken(const std::string& text) {
+  return text.size() == 6 && absl::StartsWith(text, "<0x") && text[5] == '>' &&
+         absl::ascii_isxdigit(static_cast<unsigned char>(text[3])) &&
+         absl::ascii_isxdigit(static_cast<unsigned char>(text[4]));
+}
+
 class TokenizerReader {
  public:
   explicit TokenizerReader(const Model& model)
@@ -58,7 +68,9 @@ class TokenizerReader {
   // Phi-3's tokenizer is SentencePiece unless its class says otherwise; other models' is when the file is
   // there.
   bool UsesSentencePiece() const {
-    if (config_.is_object() && config_.value("tokenizer_class", Json()) == "GPT2Tokenizer") return false;
+    const bool is_phi3 = model_.architecture->model_type == "phi3";
+    if (is_phi3 && config_.is_object() && config_.value("tokenizer_class", Json()) == "GPT2Tokenizer")
+      return false;
     return model_.files->Find("tokenizer.model") != nullptr;
   }
 
@@ -165,13 +177,6 @@ class TokenizerReader {
         !model["vocab"].is_object()) {
       return absl::FailedPreconditionError("tokenizer.json: only BPE models can be written as GGUF");
     }
-    if (model.value("byte_fallback", Json(false)) == true) {
-      return absl::FailedPreconditionError(
-          "tokenizer.json: a SentencePiece vocabulary needs its tokenizer.model beside it to be written as "
-          "GGUF");
-    }
-    out_.model = "gpt2";
-    ASSIGN_OR_RETURN(out_.pre_tokenizer, PreTokenizerName(tokenizer_));
     for (const auto& [text, id] : model["vocab"].items()) {
       RETURN_IF_ERROR(CheckId("tokenizer.json", text, id));
       std::string& token = out_.tokens[id.get<size_t>()];
@@ -183,24 +188,85 @@ class TokenizerReader {
       token = text;
       type = TokenType::kNormal;
     }
+    if (model.value("byte_fallback", Json(false)) == true) return ReadByteFallback(model["vocab"]);
+    out_.model = "gpt2";
+    ASSIGN_OR_RETURN(out_.pre_tokenizer, PreTokenizerName(tokenizer_));
     RETURN_IF_ERROR(ReadAddedTokens());
     return ReadMerges(model);
   }
 
-  absl::Status ReadAddedTokens() {
+  // A SentencePiece vocabulary without its tokenizer.model: the scores are lost, and the converter writes the
+  // same for all.
+  absl::Status ReadByteFallback(const Json& vocab) {
+    out_.model = "llama";
+    out_.pre_tokenizer = "default";
+    out_.scores.assign(size_, kAddedScore);
+    const std::set<std::string> special = ConfiguredSpecialTokens();
+    for (const auto& [text, id] : vocab.items()) {
+      TokenType& type = out_.types[id.get<size_t>()];
+      if (special.count(text) > 0) type = TokenType::kControl;
+      if (IsByteToken(text)) type = TokenType::kByte;
+    }
     if (!tokenizer_.contains("added_tokens")) return absl::OkStatus();
     for (const Json& token : tokenizer_["added_tokens"]) {
-      if (!token.is_object() || !token.contains("content") || !token["content"].is_string()) {
-        return absl::InvalidArgumentError("tokenizer.json: an added token has no content");
-      }
-      std::string text = token["content"].get<std::string>();
+      ASSIGN_OR_RETURN(std::string text, AddedText("tokenizer.json", token));
+      if (vocab.contains(text)) continue;
       const Json id = token.value("id", Json());
       RETURN_IF_ERROR(CheckId("tokenizer.json", text, id));
-      const bool special = token.value("special", Json(false)) == true || LooksSpecial(text);
-      if (!special) text = absl::StrReplaceAll(text, {{kSentencePieceSpace, " "}});
-      out_.tokens[id.get<size_t>()] = text;
-      out_.types[id.get<size_t>()] = special ? TokenType::kControl : TokenType::kUserDefined;
+      Overlay(id.get<size_t>(), text,
+              special.count(text) > 0 ? TokenType::kControl : TokenType::kUserDefined);
     }
+    return absl::OkStatus();
+  }
+
+  // The tokens that tokenizer_config.json names for a purpose.
+  std::set<std::string> ConfiguredSpecialTokens() const {
+    std::set<std::string> special;
+    if (!config_.is_object()) return special;
+    const auto add = [&](const Json& token) {
+      if (token.is_string()) special.insert(token.get<std::string>());
+      if (token.is_object() && token.contains("content")) {
+        if (const Json& content = token["content"]; content.is_string())
+          special.insert(content.get<std::string>());
+      }
+    };
+    for (const char* purpose : {"bos", "eos", "unk", "sep", "pad", "cls", "mask"})
+      add(config_.value(absl::StrCat(purpose, "_token"), Json()));
+    if (!config_.contains("additional_special_tokens")) return special;
+    for (const Json& token : config_["additional_special_tokens"]) add(token);
+    return special;
+  }
+
+  static absl::StatusOr<std::string> AddedText(const std::string& file, const Json& token) {
+    if (!token.is_object() || !token.contains("content") || !token["content"].is_string())
+      return absl::InvalidArgumentError(absl::StrCat(file, ": an added token has no content"));
+    return token["content"].get<std::string>();
+  }
+
+  // tokenizer.json's, and those that only tokenizer_config.json has.
+  absl::Status ReadAddedTokens() {
+    if (tokenizer_.contains("added_tokens")) {
+      for (const Json& token : tokenizer_["added_tokens"])
+        RETURN_IF_ERROR(
+            ReadAddedToken("tokenizer.json", token.is_object() ? token.value("id", Json()) : Json(), token));
+    }
+    if (!config_.is_object() || !config_.contains("added_tokens_decoder")) return absl::OkStatus();
+    for (const auto& [key, token] : config_["added_tokens_decoder"].items()) {
+      const Json id = Json::parse(key, nullptr, /*allow_exceptions=*/false);
+      const bool known = id.is_number_unsigned() && id.get<uint64_t>() < size_ &&
+                         out_.types[id.get<size_t>()] != TokenType::kUnused;
+      if (!known) RETURN_IF_ERROR(ReadAddedToken("tokenizer_config.json", id, token));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadAddedToken(const std::string& file, const Json& id, const Json& token) {
+    ASSIGN_OR_RETURN(std::string text, AddedText(file, token));
+    RETURN_IF_ERROR(CheckId(file, text, id));
+    const bool special = token.value("special", Json(false)) == true || LooksSpecial(text);
+    if (!special) text = absl::StrReplaceAll(text, {{kSentencePieceSpace, " "}});
+    out_.tokens[id.get<size_t>()] = text;
+    out_.types[id.get<size_t>()] = special ? TokenType::kControl : TokenType::kUserDefined;
     return absl::OkStatus();
   }
 
@@ -234,8 +300,9 @@ class TokenizerReader {
   absl::Status ReadChatTemplate() {
     if (!config_.is_object()) return absl::OkStatus();
     if (config_.contains("chat_template")) {
-      if (config_["chat_template"].is_string())
-        out_.chat_template = config_["chat_template"].get<std::string>();
+      const Json& value = config_["chat_template"];
+      if (value.is_string()) out_.chat_template = value.get<std::string>();
+      if (value.is_array()) ReadNamedChatTemplates(value);
       return absl::OkStatus();
     }
     absl::StatusOr<std::string> jinja = model_.files->ReadText("chat_template.jinja");
@@ -249,6 +316,23 @@ class TokenizerReader {
       out_.chat_template = json["chat_template"].get<std::string>();
     }
     return absl::OkStatus();
+  }
+
+  void ReadNamedChatTemplates(const Json& list) {
+    for (const Json& entry : list) {
+      if (!entry.is_object()) continue;
+      const Json name = entry.value("name", Json()), text = entry.value("template", Json());
+      if (!name.is_string() || name.get<std::string>().empty() || !text.is_string()) continue;
+      if (name == "default") {
+        out_.chat_template = text.get<std::string>();
+        continue;
+      }
+      std::string key = name.get<std::string>();
+      for (char& c : key) {
+        if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) c = '_';
+      }
+      out_.named_chat_templates.emplace_back(std::move(key), text.get<std::string>());
+    }
   }
 
   const Model& model_;

@@ -36,6 +36,8 @@ struct Tokenizer {
   std::vector<std::pair<std::string, uint32_t>> special_ids;
   std::vector<std::pair<std::string, bool>> add_special;  // whether "bos", "eos", "sep" are added to a text
   std::optional<std::string> chat_template;
+  // Templates for other purposes ("tool_use"), by name.
+  std::vector<std::pair<std::string, std::string>> named_chat_templates;
 };
 
 // Errors: FAILED_PRECONDITION when the checkpoint has no tokenizer that GGUF can hold (no files, an unknown

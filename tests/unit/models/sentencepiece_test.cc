@@ -79,7 +79,12 @@ TEST_F(SentencePieceTest, KeepsTextScoreAndType) {
   EXPECT_TRUE(tokenizer.merges.empty());
 }
 
-TEST_F(SentencePieceTest, ATokenizerOfGpt2sClassIsReadFromItsJson) {
+// The converter asks for the class with Phi-3 only; for others the file decides.
+TEST_F(SentencePieceTest, APhi3TokenizerOfGpt2sClassIsReadFromItsJson) {
+  files_["tokenizer_config.json"] = R"({"tokenizer_class": "GPT2Tokenizer"})";
+  EXPECT_EQ(Vocabulary().model, "llama");
+  Use(SmallPhi3({}));
+  EXPECT_EQ(Vocabulary().model, "llama");
   files_["tokenizer_config.json"] = R"({"tokenizer_class": "GPT2Tokenizer"})";
   EXPECT_EQ(Vocabulary().model, "gpt2");
 }

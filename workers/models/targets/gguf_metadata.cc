@@ -119,10 +119,8 @@ class MetadataBuilder {
     }
     if (p.rope_base.has_value()) AddNumber("rope.freq_base", *p.rope_base);
     AddNumber("attention.layer_norm_rms_epsilon", p.norm_epsilon);
-    if (p.explicit_head_size.has_value()) {
-      AddCount("attention.key_length", *p.explicit_head_size);
-      AddCount("attention.value_length", *p.explicit_head_size);
-    }
+    AddCount("attention.key_length", p.head_size());
+    AddCount("attention.value_length", p.head_size());
     AddCount("vocab_size", p.vocabulary);
     AddCount("rope.dimension_count", p.head_size());
   }
@@ -155,8 +153,11 @@ class MetadataBuilder {
     Add("tokenizer.ggml.token_type", std::move(types));
     if (!tokenizer.merges.empty()) Add("tokenizer.ggml.merges", std::move(tokenizer.merges));
     AddSpecialTokens(tokenizer);
+    AddNamedChatTemplates(tokenizer);
     if (tokenizer.chat_template.has_value())
       Add("tokenizer.chat_template", *std::move(tokenizer.chat_template));
+    // Code Llama's end of a filled-in middle is known by number only.
+    if (IsCodeLlama()) Add("tokenizer.ggml.eot_token_id", uint32_t{32010});
     return absl::OkStatus();
   }
 
@@ -214,6 +215,20 @@ class MetadataBuilder {
         Add(absl::StrCat("tokenizer.ggml.add_", type, "_token"), add);
     }
     if (IsSmallGranite()) Add("tokenizer.ggml.add_bos_token", false);
+  }
+
+  void AddNamedChatTemplates(const Tokenizer& tokenizer) {
+    if (tokenizer.named_chat_templates.empty()) return;
+    std::vector<std::string> names;
+    for (const auto& [name, text] : tokenizer.named_chat_templates) {
+      Add(absl::StrCat("tokenizer.chat_template.", name), text);
+      names.push_back(name);
+    }
+    Add("tokenizer.chat_templates", std::move(names));
+  }
+
+  bool IsCodeLlama() const {
+    return model_.architecture->model_type == "llama" && model_.parameters.vocabulary == 32016;
   }
 
   bool IsSmallGranite() const {

@@ -130,11 +130,13 @@ class TypeChooser {
     if (options_.output != nullptr && tensor.role == TensorRole::kOutput) return options_.output;
     if (!IsQuantized(*default_)) return default_;
     const std::string name = GgufName(tensor);
+    const Codec* asked = nullptr;
     for (Pattern& pattern : patterns_) {
       if (!RE2::PartialMatch(name, *pattern.regex)) continue;
-      pattern.matched = true;
-      return pattern.codec;
+      pattern.matched = true;  // also where an earlier one decides
+      if (asked == nullptr) asked = pattern.codec;
     }
+    if (asked != nullptr) return asked;
     return options_.pure ? default_ : ChooseByRole(tensor);
   }
 

@@ -67,7 +67,8 @@ class MlxPlanner {
       if (!quantizes_ || !AddQuantized(i, type)) AddPlainTensor(model_, i, type, target_->plan, entries_);
     }
     ASSIGN_OR_RETURN(target_->plan.sidecars, TokenizerSidecars(model_));
-    target_->plan.sidecars.push_back({"config.json", MakeConfig(plain)});
+    ASSIGN_OR_RETURN(Json source, SourceConfig());
+    target_->plan.sidecars.push_back({"config.json", MakeConfig(std::move(source), plain)});
     target_->writer = MakeSafetensorsWriter(target_->plan, std::move(entries_), "mlx");
     return std::move(target_);
   }
@@ -114,9 +115,19 @@ class MlxPlanner {
     return true;
   }
 
-  std::string MakeConfig(const Codec* plain) const {
+  // The end-of-text tokens that generation stops at are generation_config.json's, where it names any.
+  absl::StatusOr<Json> SourceConfig() const {
+    Json config = config_;
+    absl::StatusOr<Json> generation = model_.files->ReadJson("generation_config.json");
+    if (absl::IsNotFound(generation.status())) return config;
+    RETURN_IF_ERROR(generation.status());
+    const Json end = generation->is_object() ? generation->value("eos_token_id", Json()) : Json();
+    if (end.is_array() ? !end.empty() : end.is_number() && end != 0) config["eos_token_id"] = end;
+    return config;
+  }
+
+  std::string MakeConfig(Json source, const Codec* plain) const {
     OrderedJson config;
-    Json source = config_;
     source.erase("_name_or_path");
     source.erase("vision_config");
     if (plain != nullptr) source[source.contains("dtype") ? "dtype" : "torch_dtype"] = TorchType(*plain);
