@@ -2,6 +2,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -68,3 +69,11 @@ class Engine:
 @pytest.fixture(scope="session")
 def run_engine(build_dir, tmp_path_factory):
     return Engine(build_dir, tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory):
+    """SmolLM2-135M-Instruct, LlamaForCausalLM in F16."""
+    folder = tmp_path_factory.mktemp("models") / "smollm2-llama"
+    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", folder], check=True)
+    return folder

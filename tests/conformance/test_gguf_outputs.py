@@ -8,6 +8,7 @@ import gguf_file
 import synthetic
 from conftest import ROOT
 
+
 def golden(name):
     return json.loads((ROOT / "tests" / "golden" / "gguf" / f"{name}.json").read_text())
 
@@ -38,3 +39,9 @@ def test_metadata_equals_the_converter(name, run_engine, tmp_path):
     stem = name.removeprefix("meta-")
     [out] = run_engine.folders(synthetic.make(tmp_path / stem, case), [f"gguf:{case['dtype']}"])
     check(name, {case["dtype"]: next(out.glob("*.gguf"))})
+
+
+def test_smollm2_in_every_file_type(smollm2, run_engine):
+    targets = ["F16", *gguf_cases.SMOLLM2]
+    out = run_engine.folders(smollm2, [f"gguf:{target}" for target in targets])
+    check(smollm2.name, {target: next(folder.glob("*.gguf")) for target, folder in zip(targets, out, strict=True)})
