@@ -20,7 +20,11 @@ class ByteGate:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self.target)
+            try:
+                server = socket.create_connection(self.target)
+            except OSError:  # the server is away; so is the proxy, then
+                client.close()
+                continue
             for source, sink, direction in ((client, server, "up"), (server, client, "down")):
                 threading.Thread(target=self._pump, args=(source, sink, direction), daemon=True).start()
 
@@ -45,6 +49,11 @@ class ByteGate:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def open(self):
+        """Lets everything pass from now on."""
+        with self.lock:
+            self.left = 1 << 62
 
     def close(self):
         self.listener.close()

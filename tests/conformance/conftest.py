@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from service_process import Service
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -77,3 +79,10 @@ def smollm2(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "smollm2-llama"
     subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", folder], check=True)
     return folder
+
+
+@pytest.fixture
+def service(build_dir, tmp_path):
+    running = Service(build_dir, tmp_path / "data")
+    yield running
+    running.stop()

@@ -1,11 +1,9 @@
 """quantctl against the real quantd: transfers that are killed and go on, exit codes, output for programs."""
 import hashlib
 import json
-import re
 import signal
 import subprocess
 import time
-import urllib.request
 
 import numpy as np
 import pytest
@@ -14,46 +12,6 @@ import checkpoints
 from byte_gate import ByteGate
 
 MIB = 1 << 20
-
-
-class Service:
-    def __init__(self, build_dir, data_dir):
-        self.program = build_dir / "bin" / "quantctl"
-        command = [build_dir / "bin" / "quantd", "--data-dir", data_dir, "--listen", "127.0.0.1:0",
-                   "--metrics-listen", "127.0.0.1:0", "--worker-threads", "2"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        ready = re.match(r"ready grpc=(\S+) metrics=(\S+)", self.process.stdout.readline())
-        self.address, self.metrics = ready[1], ready[2]
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-        self.process.stdout.close()
-
-    def command(self, *arguments, server=None):
-        return [self.program, "--server", server or self.address, *map(str, arguments)]
-
-    def run(self, *arguments, server=None):
-        return subprocess.run(self.command(*arguments, server=server), capture_output=True, text=True, timeout=120)
-
-    def check(self, *arguments):
-        result = self.run(*arguments)
-        assert result.returncode == 0, result.stderr
-        return result.stdout.strip()
-
-    def start(self, *arguments, server=None):
-        return subprocess.Popen(self.command(*arguments, server=server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def metric(self, name):
-        with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as answer:
-            return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)[1])
-
-
-@pytest.fixture
-def service(build_dir, tmp_path):
-    running = Service(build_dir, tmp_path / "data")
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -121,6 +79,44 @@ def test_a_killed_fetch_goes_on_with_the_part_file(service, checkpoint, tmp_path
     for path, file in files.items():
         assert hashlib.sha256((part.parent / path).read_bytes()).hexdigest() == file["sha256"]
     assert not list(out.rglob("*.part"))
+
+
+def test_a_killed_server_costs_an_upload_no_more_than_a_wait(service, large_checkpoint):
+    gate = ByteGate(service.address, "up", 12 * MIB)
+    client = service.start("upload", large_checkpoint, server=gate.address)
+    assert gate.held.wait(60)
+    service.stop(signal.SIGKILL)
+    service.start_server(service.address)
+    gate.open()
+    stdout, stderr = client.communicate(timeout=60)
+    gate.close()
+    assert client.returncode == 0, stderr
+    assert json.loads(service.check("-o", "json", "models", "show", stdout.strip()))["state"] == "READY"
+    # What this server got is what the killed one had not on its disk.
+    assert service.metric("quant_upload_bytes_total") < size_of(large_checkpoint)
+
+
+def test_a_damaged_part_file_is_fetched_anew(service, checkpoint, tmp_path):
+    job = service.check("quantize", checkpoint, "--to", "gguf:Q8_0", "--output", tmp_path / "first", "-o", "json")
+    [whole] = (tmp_path / "first" / "gguf-Q8_0").glob("*.gguf")
+    part = tmp_path / "second" / "gguf-Q8_0" / f"{whole.name}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * (whole.stat().st_size // 2))
+    service.check("fetch", json.loads(job)["name"], "--output", tmp_path / "second")
+    assert (part.parent / whole.name).read_bytes() == whole.read_bytes()
+    assert not part.exists()
+
+
+def test_an_interrupt_cancels_the_job(service, tmp_path):
+    checkpoints.make(tmp_path / "model", checkpoints.Shape(layers=6, hidden=1024, wide=4096))
+    client = service.start("quantize", tmp_path / "model", "--to", "gguf:Q4_K_M", "--output", tmp_path / "out")
+    eventually(lambda: json.loads(service.check("-o", "json", "jobs", "list", "--state", "RUNNING")).get("jobs"))
+    client.send_signal(signal.SIGINT)
+    client.communicate(timeout=60)
+    assert client.returncode == 1
+    [job] = json.loads(service.check("-o", "json", "jobs", "list"))["jobs"]
+    assert job["state"] == "CANCELLED"
+    assert not (tmp_path / "out").exists()
 
 
 def test_complete_files_are_not_fetched_again(service, checkpoint, tmp_path):

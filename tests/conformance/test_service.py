@@ -1,9 +1,7 @@
 """quantd, its worker and quantctl together, as a user runs them."""
 import hashlib
 import json
-import re
 import signal
-import subprocess
 
 import mlx.core as mx
 import numpy as np
@@ -11,41 +9,6 @@ import pytest
 
 import checkpoints
 import safetensors_files
-
-
-class Service:
-    def __init__(self, build_dir, data_dir):
-        self.build_dir, self.data_dir, self.process = build_dir, data_dir, None
-        self.start()
-
-    def start(self):
-        command = [self.build_dir / "bin" / "quantd", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0",
-                   "--metrics-listen", "127.0.0.1:0", "--worker-threads", "2"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.address = re.match(r"ready grpc=(\S+) metrics=(\S+)", self.process.stdout.readline())[1]
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        code = self.process.wait(30)
-        self.process.stdout.close()
-        return code
-
-    def run(self, *arguments):
-        command = [self.build_dir / "bin" / "quantctl", "--server", self.address, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    def check(self, *arguments):
-        result = self.run(*arguments)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-
-@pytest.fixture
-def service(build_dir, tmp_path):
-    running = Service(build_dir, tmp_path / "data")
-    yield running
-    if running.process.poll() is None:
-        running.stop()
 
 
 @pytest.fixture
@@ -84,12 +47,12 @@ def test_a_gguf_file_is_a_model_too(service, checkpoint, tmp_path):
     assert direct.read_bytes() == through.read_bytes()
     refused = service.run("quantize", quantized, "--to", "gguf:Q4_0", "--output", tmp_path / "third")
     assert refused.returncode == 6 and "allow_requantize" in refused.stderr
-    service.check("quantize", quantized, "--to", "gguf:Q4_0,allow_requantize=true", "--output", tmp_path / "third")
+    service.check("quantize", quantized, "--to", "gguf:Q4_0", "--allow-requantize", "--output", tmp_path / "third")
 
 
 def test_the_same_bytes_are_uploaded_once(service, checkpoint):
     folder, _ = checkpoint
-    first = service.check("upload", folder).strip()
+    first = service.check("upload", folder)
     second = service.run("upload", folder)
     assert second.stdout.strip() != first
     assert "uploading" not in second.stderr
@@ -97,10 +60,10 @@ def test_the_same_bytes_are_uploaded_once(service, checkpoint):
 
 def test_a_killed_server_keeps_models_and_finishes_jobs(service, checkpoint, tmp_path):
     folder, _ = checkpoint
-    model = service.check("upload", folder).strip()
-    job = service.check("quantize", model, "--to", "gguf:Q4_K_M", "--detach").strip()
+    model = service.check("upload", folder)
+    job = service.check("quantize", model, "--to", "gguf:Q4_K_M", "--detach")
     service.stop(signal.SIGKILL)
-    service.start()
+    service.start_server(service.address)
     assert "SUCCEEDED" in service.check("jobs", "watch", job)
     service.check("fetch", job, "--output", tmp_path / "out")
     assert (tmp_path / "out" / "gguf-Q4_K_M" / "quantd-manifest.json").exists()
@@ -112,7 +75,7 @@ def test_sigterm_drains_and_ends_with_zero(service):
 
 def test_exit_codes_tell_what_went_wrong(service, checkpoint, tmp_path):
     folder, _ = checkpoint
-    model = service.check("upload", folder).strip()
+    model = service.check("upload", folder)
     assert service.run("models", "show", "models/none").returncode == 4
     assert service.run("jobs", "show", "jobs/none").returncode == 4
     assert service.run("plan", model, "--to", "gguf:Q9").returncode == 6
