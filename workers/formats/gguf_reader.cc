@@ -95,7 +95,7 @@ absl::StatusOr<GgufValue> ReadScalar(HeaderCursor& cursor) {
 template <typename T>
 std::vector<T> Unpack(const std::string& bytes) {
   std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(values.data()));
   return values;
 }
 
