@@ -81,6 +81,8 @@ absl::StatusOr<RopeScaling> ReadRopeScaling(const Json& json, const std::string&
   ASSIGN_OR_RETURN(std::optional<double> high, OptionalNumber(json, "high_freq_factor"));
   scaling.low_freq_factor = low.value_or(1.0);
   scaling.high_freq_factor = high.value_or(4.0);
+  if (type == "llama3" && scaling.high_freq_factor <= scaling.low_freq_factor)
+    return Wrong("rope_scaling.high_freq_factor", "is not larger than low_freq_factor");
   ASSIGN_OR_RETURN(scaling.short_factors, Numbers(json, "short_factor"));
   ASSIGN_OR_RETURN(scaling.long_factors, Numbers(json, "long_factor"));
   return scaling;

@@ -33,6 +33,10 @@ constexpr TensorRule kTensors[] = {
 };
 
 absl::Status CheckLongRope(const HyperParameters& p, const RopeScaling& scaling) {
+  // The attention factor divides by the logarithm of this.
+  if (*p.original_context < 2)
+    return absl::InvalidArgumentError(
+        "config.json: original_max_position_embeddings is too small for LongRoPE");
   const size_t pairs = static_cast<size_t>(p.rotary_size() / 2);
   if (scaling.long_factors.size() != pairs || scaling.short_factors.size() != pairs) {
     return absl::InvalidArgumentError(

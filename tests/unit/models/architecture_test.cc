@@ -127,6 +127,9 @@ TEST_F(ArchitectureChecks, CountLongRopesFactors) {
   p_.rope_scaling->long_factors.assign(pairs, 1.0);
   p_.rope_scaling->short_factors.assign(pairs, 1.0);
   EXPECT_TRUE(Check("Phi3ForCausalLM").ok());
+  p_.original_context = 1;
+  EXPECT_THAT(std::string(Check("Phi3ForCausalLM").message()), HasSubstr("too small"));
+  p_.original_context = 128;
   p_.rope_scaling->long_factors.pop_back();
   EXPECT_EQ(Check("Phi3ForCausalLM").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(Check("Phi3ForCausalLM").message()), HasSubstr("long"));

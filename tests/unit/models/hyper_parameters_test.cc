@@ -124,6 +124,12 @@ TEST_F(HyperParametersTest, TheDefaultRopeTypeScalesNothing) {
   EXPECT_FALSE(p.rope_scaling.has_value());
 }
 
+TEST_F(HyperParametersTest, RefusesLlama3BandsThatAreEmpty) {
+  config_["rope_scaling"] = {
+      {"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 4.0}, {"high_freq_factor", 4.0}};
+  EXPECT_THAT(Error(), HasSubstr("high_freq_factor"));
+}
+
 TEST_F(HyperParametersTest, ReadsLongRopesFactors) {
   config_["rope_scaling"] = {{"type", "longrope"}, {"short_factor", {1.0, 1}}, {"long_factor", {2.5, 3.0}}};
   const HyperParameters p = Read();
