@@ -7,8 +7,9 @@ import zlib
 
 import numpy as np
 
+import checkpoints
+
 VOCABULARY = 320
-DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 def gaussian(name, shape, scale=0.05):
@@ -20,22 +21,9 @@ def gaussian(name, shape, scale=0.05):
 
 
 def to_dtype(array, dtype):
-    if dtype == "F32":
-        return array
-    if dtype == "F16":
-        return array.astype(np.float16)
-    bits = array.view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-
-
-def write_safetensors(path, arrays, dtype):
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name, array in arrays.items():
-        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
-        offset += array.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(array.tobytes() for array in arrays.values()))
+    if dtype == "BF16":
+        return checkpoints.to_bfloat16(array)
+    return array.astype(np.float16) if dtype == "F16" else array
 
 
 def shapes(case):
@@ -70,7 +58,7 @@ def config(case):
            "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu", "hidden_size": case["hidden"], "intermediate_size": case["wide"],
            "max_position_embeddings": 256, "num_attention_heads": case["heads"], "num_hidden_layers": case["layers"],
            "num_key_value_heads": case["key_value_heads"], "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-           "tie_word_embeddings": case.get("tied", False), "torch_dtype": DTYPES[case["dtype"]],
+           "tie_word_embeddings": case.get("tied", False), "torch_dtype": checkpoints.TORCH_TYPES[case["dtype"]],
            "vocab_size": case.get("vocabulary", VOCABULARY)}
     if not llama:
         out |= {"original_max_position_embeddings": 128, "pad_token_id": 2, "sliding_window": 64, "embd_pdrop": 0.0, "resid_pdrop": 0.0}
@@ -194,12 +182,12 @@ def make(folder, case):
         for shard in range(shards):
             file = f"model-{shard + 1:05}-of-{shards:05}.safetensors"
             part = names[shard::shards]
-            write_safetensors(folder / file, {name: arrays[name] for name in part}, case["dtype"])
+            checkpoints.write_safetensors(folder / file, case["dtype"], {name: arrays[name] for name in part})
             weight_map |= dict.fromkeys(part, file)
         index = {"metadata": {"total_size": sum(array.nbytes for array in arrays.values())}, "weight_map": weight_map}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     else:
-        write_safetensors(folder / "model.safetensors", arrays, case["dtype"])
+        checkpoints.write_safetensors(folder / "model.safetensors", case["dtype"], arrays)
     for name, content in {"config.json": config(case), **case["files"]}.items():
         if isinstance(content, bytes):
             (folder / name).write_bytes(content)

@@ -1,16 +1,13 @@
 """Every GGUF codec against ggml's own quantizer, byte for byte."""
 import ctypes
-import pathlib
 
-import llama_cpp
 import numpy as np
 import pytest
 
 import distributions
+import ggml_library
+from ggml_library import GGML_TYPES
 
-# ggml's numbers of its types (ggml.h).
-GGML_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12,
-              "Q5_K": 13, "Q6_K": 14, "BF16": 30}
 ROW_DECODERS = {"F16": "ggml_fp16_to_fp32_row", "BF16": "ggml_bf16_to_fp32_row",
                 **{name: f"dequantize_row_{name[0].lower()}{name[1:]}" for name in GGML_TYPES if name[0] == "Q"}}
 COLUMNS = 1536
@@ -19,32 +16,21 @@ ROWS = 24
 
 @pytest.fixture(scope="session")
 def ggml():
-    library = ctypes.CDLL(str(pathlib.Path(llama_cpp.__file__).parent / "lib" / "libggml-base.so"))
-    library.ggml_quantize_chunk.restype = ctypes.c_size_t
-    library.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
-                                            ctypes.c_int64, ctypes.c_void_p]
-    return library
-
-
-def reference(ggml, name, weights):
-    out = np.zeros(weights.nbytes, np.uint8)
-    size = ggml.ggml_quantize_chunk(GGML_TYPES[name], weights.ctypes.data, out.ctypes.data, 0, weights.shape[0],
-                                    weights.shape[1], None)
-    return out[:size].tobytes()
+    return ggml_library.load()
 
 
 @pytest.mark.parametrize("distribution", distributions.ALL, ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", GGML_TYPES)
 def test_bytes_equal_ggml(ggml, encode, name, distribution):
     weights = distribution(np.random.default_rng(1), ROWS * COLUMNS).reshape(ROWS, COLUMNS)
-    assert encode(name, weights) == reference(ggml, name, weights)
+    assert encode(name, weights) == ggml_library.quantize(ggml, name, weights)
 
 
 @pytest.mark.parametrize("distribution", distributions.ALL, ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", ROW_DECODERS)
 def test_decoded_weights_equal_ggml(ggml, decode, name, distribution):
     weights = distribution(np.random.default_rng(4), ROWS * COLUMNS).reshape(ROWS, COLUMNS)
-    blocks = reference(ggml, name, weights)
+    blocks = ggml_library.quantize(ggml, name, weights)
     expected = np.empty(weights.shape, np.float32)
     decode_row = getattr(ggml, ROW_DECODERS[name])
     decode_row.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64]
@@ -56,10 +42,10 @@ def test_decoded_weights_equal_ggml(ggml, decode, name, distribution):
 @pytest.mark.parametrize("name", ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
 def test_any_number_of_blocks_in_a_row(ggml, encode, name, columns):
     weights = distributions.gaussian(np.random.default_rng(2), 7 * columns).reshape(7, columns)
-    assert encode(name, weights) == reference(ggml, name, weights)
+    assert encode(name, weights) == ggml_library.quantize(ggml, name, weights)
 
 
 @pytest.mark.parametrize("name", ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"])
 def test_a_million_gaussian_weights(ggml, encode, name):
     weights = distributions.gaussian(np.random.default_rng(3), 1 << 20).reshape(256, 4096)
-    assert encode(name, weights) == reference(ggml, name, weights)
+    assert encode(name, weights) == ggml_library.quantize(ggml, name, weights)

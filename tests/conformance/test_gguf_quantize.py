@@ -4,8 +4,7 @@ import pytest
 import checkpoints
 import llama_cpp_reference as reference
 from checkpoints import Shape
-
-QUANTIZED = [name for name in reference.FILE_TYPES if name not in ("F32", "F16", "BF16")]
+from gguf_cases import QUANTIZED
 
 # Each covers another rule of the choice of types.
 SHAPES = {

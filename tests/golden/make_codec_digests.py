@@ -8,37 +8,21 @@ reference versions are raised on purpose:
 
 Line: CODEC DISTRIBUTION DIGEST. The digest covers all planes of the codec, one after the other.
 """
-import ctypes
 import hashlib
 import pathlib
+import sys
 from importlib import metadata
 
-import llama_cpp
 import mlx.core as mx
 import numpy as np
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
+import ggml_library  # noqa: E402
 from golden_weights import COLUMNS, DISTRIBUTIONS, ROWS
 
-# ggml's numbers of its types (ggml.h).
-GGML_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12,
-              "Q5_K": 13, "Q6_K": 14, "BF16": 30}
 STORED = {"F16": mx.float16, "BF16": mx.bfloat16, "F32": mx.float32}
 MLX_CODECS = [(bits, 64, "BF16") for bits in (2, 3, 4, 5, 6, 8)] + [(4, 32, "BF16"), (4, 128, "BF16"), (4, 64, "F16"),
                                                                    (4, 64, "F32")]
-
-
-def load_ggml():
-    library = ctypes.CDLL(str(pathlib.Path(llama_cpp.__file__).parent / "lib" / "libggml-base.so"))
-    library.ggml_quantize_chunk.restype = ctypes.c_size_t
-    library.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
-                                            ctypes.c_int64, ctypes.c_void_p]
-    return library
-
-
-def ggml_bytes(library, type_number, weights):
-    out = np.zeros(weights.nbytes, np.uint8)
-    size = library.ggml_quantize_chunk(type_number, weights.ctypes.data, out.ctypes.data, 0, ROWS, COLUMNS, None)
-    return out[:size].tobytes()
 
 
 def mlx_bytes(bits, group, stored, weights):
@@ -48,12 +32,12 @@ def mlx_bytes(bits, group, stored, weights):
 
 
 def main():
-    library = load_ggml()
+    library = ggml_library.load()
     print(f"# By make_codec_digests.py from llama-cpp-python {metadata.version('llama-cpp-python')} (ggml) and mlx {metadata.version('mlx')}.")
     for distribution, weights in DISTRIBUTIONS.items():
         weights = np.ascontiguousarray(weights.reshape(ROWS, COLUMNS))
-        for name, number in GGML_TYPES.items():
-            print(name, distribution, hashlib.sha256(ggml_bytes(library, number, weights)).hexdigest())
+        for name in ggml_library.GGML_TYPES:
+            print(name, distribution, hashlib.sha256(ggml_library.quantize(library, name, weights)).hexdigest())
         for bits, group, stored in MLX_CODECS:
             digest = hashlib.sha256(mlx_bytes(bits, group, stored, weights)).hexdigest()
             print(f"MLX_I{bits}_G{group}_{stored}", distribution, digest)
