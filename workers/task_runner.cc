@@ -161,12 +161,9 @@ absl::Status Quantize(const Model& model, const v1::Assignment& assignment, Obje
     job.sources.push_back({source.file().path(), source.file().sha256(), source.file().size()});
   }
   std::optional<EncodedBytes> encoded;
-  {
-    ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, ReadTargets(assignment), options.threads));
-    encoded.emplace(model, plan);
-  }
+  job.on_planned = [&](const JobPlan& plan) { encoded.emplace(model, plan); };
   job.on_progress = [&](const JobProgressReport& report) {
-    encoded->Advance(report.progress.tensors_done, options.on_encoded);
+    if (encoded.has_value()) encoded->Advance(report.progress.tensors_done, options.on_encoded);
     return options.on_progress(ToProto(report));
   };
   ASSIGN_OR_RETURN(std::vector<TargetOutcome> outcomes, RunJob(model, ReadTargets(assignment), store, job));

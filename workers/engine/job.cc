@@ -62,6 +62,7 @@ class JobRunner {
     RETURN_IF_ERROR(Report("plan"));
     ASSIGN_OR_RETURN(plan_, PlanJob(model_, specs_, options_.threads));
     RETURN_IF_ERROR(CheckRoom());
+    if (options_.on_planned) options_.on_planned(plan_);
     for (size_t i = 0; i < specs_.size(); ++i) {
       artifacts_.push_back(std::make_unique<ArtifactStore>(
           store_, absl::StrCat(options_.artifact_prefix, "/", plan_.directories[i])));

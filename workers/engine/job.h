@@ -59,6 +59,8 @@ struct JobOptions {
   int threads = 1;
   std::string artifact_prefix;  // objects go to PREFIX/DIRECTORY/PATH
   std::vector<SourceDigest> sources;
+  // Called once, before the first weight is read; may be empty.
+  std::function<void(const JobPlan&)> on_planned;
   // Called often, from one thread. Returning false cancels.
   std::function<bool(const JobProgressReport&)> on_progress;
 };
