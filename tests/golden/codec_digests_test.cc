@@ -39,7 +39,8 @@ std::string Encode(const Codec& codec, const std::vector<float>& weights) {
   }
   std::vector<std::byte*> pointers;
   for (std::string& plane : planes) pointers.push_back(reinterpret_cast<std::byte*>(plane.data()));
-  codec.Encode(weights.data(), kGoldenRows, kGoldenColumns, pointers);
+  codec.Encode({quantd::quant::WeightType::kF32, weights.data(), kGoldenRows, kGoldenColumns}, nullptr,
+               pointers);
   std::string all;
   for (const std::string& plane : planes) all += plane;
   return all;

@@ -72,7 +72,7 @@ SafetensorsBuilder& SafetensorsBuilder::Add(const std::string& name, const std::
   const quant::Codec* codec = quant::FindCodec(dtype);
   std::string bytes(static_cast<size_t>(codec->RowBytes(0, elements)), '\0');
   std::byte* plane = reinterpret_cast<std::byte*>(bytes.data());
-  codec->Encode(weights.data(), 1, elements, {&plane, 1});
+  codec->Encode({quant::WeightType::kF32, weights.data(), 1, elements}, nullptr, {&plane, 1});
   header_[name] = {
       {"dtype", dtype}, {"shape", shape}, {"data_offsets", {data_.size(), data_.size() + bytes.size()}}};
   data_ += bytes;

@@ -22,7 +22,7 @@ std::vector<std::vector<std::byte>> Encode(const Codec& codec, const std::vector
     planes.emplace_back(static_cast<size_t>(rows * codec.RowBytes(p, columns)));
   }
   for (auto& plane : planes) pointers.push_back(plane.data());
-  codec.Encode(weights.data(), rows, columns, pointers);
+  codec.Encode({WeightType::kF32, weights.data(), rows, columns}, nullptr, pointers);
   return planes;
 }
 

@@ -16,7 +16,7 @@ std::vector<std::vector<std::byte>> Encode(const Codec& codec, const float* weig
     planes.emplace_back(static_cast<size_t>(rows * codec.RowBytes(plane, columns)));
     pointers.push_back(planes.back().data());
   }
-  codec.Encode(weights, rows, columns, pointers);
+  codec.Encode({quant::WeightType::kF32, weights, rows, columns}, nullptr, pointers);
   return planes;
 }
 

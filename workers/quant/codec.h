@@ -8,6 +8,9 @@
 //   MLX affine types have three ("weight": packed levels, "scales", "biases").
 //   Plain floats (F32, F16, BF16) have one plane and blocks of one weight.
 //
+// An importance matrix gives every column of a tensor a weight (the mean square of its activations): types
+// that use it put more of the error where activations are small.
+//
 // Codecs are stateless, immutable and safe to use from any number of threads. They never allocate per call on
 // the heap in proportion to the rows. Inputs must be finite (callers refuse other values; see finite.h): on
 // NaN or infinity the output is unspecified, but no memory outside the planes is touched.
@@ -19,6 +22,19 @@
 #include <string_view>
 
 namespace quantd::quant {
+
+// How weights that are to be encoded lie in memory.
+enum class WeightType { kF32, kF16, kBf16 };
+
+// rows * columns weights, row after row without padding, aligned to their type; not owned.
+struct WeightRows {
+  WeightType type = WeightType::kF32;
+  const void* data = nullptr;
+  int64_t rows = 0;
+  int64_t columns = 0;
+};
+
+enum class ImportanceUse { kIgnored, kOptional, kRequired };
 
 struct PlaneSpec {
   std::string_view name;    // "data", or the MLX suffixes "weight", "scales", "biases"
@@ -35,9 +51,12 @@ class Codec {
   virtual int64_t weights_per_block() const = 0;
   virtual std::span<const PlaneSpec> planes() const = 0;
 
-  // Encodes `rows` rows of `columns` contiguous weights. `columns` is a multiple of weights_per_block().
-  // `planes[p]` points at room for plane p of these rows.
-  virtual void Encode(const float* weights, int64_t rows, int64_t columns,
+  // What Encode does with an importance matrix. kRequired: it must not be null.
+  virtual ImportanceUse importance_use() const { return ImportanceUse::kIgnored; }
+
+  // Encodes rows whose `columns` is a multiple of weights_per_block(). `importance` is null or `columns`
+  // finite numbers, none negative. `planes[p]` points at room for plane p of these rows.
+  virtual void Encode(const WeightRows& weights, const float* importance,
                       std::span<std::byte* const> planes) const = 0;
 
   // The inverse: reads all planes, writes rows * columns weights exactly as the format's runtime would

@@ -21,7 +21,7 @@ std::vector<float> RoundTrip(const Codec& codec, const std::vector<float>& weigh
   for (size_t p = 0; p < codec.planes().size(); ++p)
     planes.emplace_back(static_cast<size_t>(codec.RowBytes(p, columns)));
   for (auto& plane : planes) to.push_back(plane.data());
-  codec.Encode(weights.data(), 1, columns, to);
+  codec.Encode({WeightType::kF32, weights.data(), 1, columns}, nullptr, to);
   std::vector<const std::byte*> from(to.begin(), to.end());
   std::vector<float> decoded(weights.size());
   codec.Decode(from, 1, columns, decoded.data());

@@ -34,7 +34,7 @@ Planes Encode(const Codec& codec, const std::vector<float>& weights, int64_t row
   Planes planes = GuardedPlanes(codec, rows, columns);
   std::vector<std::byte*> pointers;
   for (auto& plane : planes) pointers.push_back(plane.data());
-  codec.Encode(weights.data(), rows, columns, pointers);
+  codec.Encode({WeightType::kF32, weights.data(), rows, columns}, nullptr, pointers);
   for (auto& plane : planes) {
     for (size_t i = plane.size() - kGuardBytes; i < plane.size(); ++i) EXPECT_EQ(plane[i], kGuard);
     plane.resize(plane.size() - kGuardBytes);
@@ -134,7 +134,7 @@ TEST_P(EveryCodec, EncodesAndDecodesNoRows) {
   for (auto& plane : untouched) to.push_back(plane.data());
   for (const auto& plane : planes) from.push_back(plane.data());
   const float weight = 1.0f;
-  codec_.Encode(&weight, 0, block_, to);
+  codec_.Encode({WeightType::kF32, &weight, 0, block_}, nullptr, to);
   float decoded = 7.0f;
   codec_.Decode(from, 0, block_, &decoded);
   EXPECT_EQ(decoded, 7.0f);

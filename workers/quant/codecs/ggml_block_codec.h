@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "workers/quant/codec.h"
+#include "workers/quant/widen.h"
 
 namespace quantd::quant {
 
@@ -22,11 +23,14 @@ class GgmlBlockCodec final : public Codec {
   int64_t weights_per_block() const override { return Traits::kWeights; }
   std::span<const PlaneSpec> planes() const override { return {&kPlane, 1}; }
 
-  void Encode(const float* weights, int64_t rows, int64_t columns,
-              std::span<std::byte* const> planes) const override {
+  void Encode(const WeightRows& weights, const float*, std::span<std::byte* const> planes) const override {
     Block* blocks = reinterpret_cast<Block*>(planes[0]);
-    const int64_t count = rows * (columns / Traits::kWeights);
-    for (int64_t i = 0; i < count; ++i) Traits::Encode(weights + i * Traits::kWeights, blocks[i]);
+    const int64_t count = weights.rows * (weights.columns / Traits::kWeights);
+    for (int64_t i = 0; i < count; ++i) {
+      float block[Traits::kWeights];
+      Widen(weights, i * Traits::kWeights, Traits::kWeights, block);
+      Traits::Encode(block, blocks[i]);
+    }
   }
 
   void Decode(std::span<const std::byte* const> planes, int64_t rows, int64_t columns,

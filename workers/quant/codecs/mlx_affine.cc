@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "workers/quant/codecs/codecs.h"
 #include "workers/quant/half.h"
+#include "workers/quant/widen.h"
 
 namespace quantd::quant {
 namespace {
@@ -73,13 +74,14 @@ class MlxAffineCodec final : public Codec {
   int64_t weights_per_block() const override { return group_; }
   std::span<const PlaneSpec> planes() const override { return planes_; }
 
-  void Encode(const float* weights, int64_t rows, int64_t columns,
-              std::span<std::byte* const> planes) const override {
+  void Encode(const WeightRows& weights, const float*, std::span<std::byte* const> planes) const override {
     auto* scales = reinterpret_cast<typename Stored::Bits*>(planes[1]);
     auto* biases = reinterpret_cast<typename Stored::Bits*>(planes[2]);
-    const int64_t groups = rows * (columns / group_);
+    const int64_t groups = weights.rows * (weights.columns / group_);
     for (int64_t g = 0; g < groups; ++g) {
-      const std::span<const float> group(weights + g * group_, static_cast<size_t>(group_));
+      float widened[128];
+      Widen(weights, g * group_, group_, widened);
+      const std::span<const float> group(widened, static_cast<size_t>(group_));
       const auto [scale, bias] = FindScale(group, kTopLevel);
       EncodeGroup(group, scale, bias, planes[0] + g * planes_[0].bytes_per_block);
       scales[g] = Stored::Narrow(scale);

@@ -1,9 +1,11 @@
 // F32, F16 and BF16: one plane, blocks of one weight, little-endian.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
 #include "workers/quant/codecs/codecs.h"
 #include "workers/quant/half.h"
+#include "workers/quant/widen.h"
 
 namespace quantd::quant {
 namespace {
@@ -22,10 +24,16 @@ class PlainFloatCodec final : public Codec {
   int64_t weights_per_block() const override { return 1; }
   std::span<const PlaneSpec> planes() const override { return {&kPlane, 1}; }
 
-  void Encode(const float* weights, int64_t rows, int64_t columns,
-              std::span<std::byte* const> planes) const override {
+  void Encode(const WeightRows& weights, const float*, std::span<std::byte* const> planes) const override {
     Stored* out = reinterpret_cast<Stored*>(planes[0]);
-    for (int64_t i = 0; i < rows * columns; ++i) out[i] = Narrow(weights[i]);
+    const int64_t count = weights.rows * weights.columns;
+    constexpr int64_t kChunk = 1024;
+    for (int64_t first = 0; first < count; first += kChunk) {
+      const int64_t size = std::min(kChunk, count - first);
+      float chunk[kChunk];
+      quant::Widen(weights, first, size, chunk);
+      for (int64_t i = 0; i < size; ++i) out[first + i] = Narrow(chunk[i]);
+    }
   }
 
   void Decode(std::span<const std::byte* const> planes, int64_t rows, int64_t columns,

@@ -1,0 +1,31 @@
+// The target's BlockKernels of a codec: its lane code for encoding, DecodeBlock(const Block&, float*) for
+// decoding, a plain loop that the compiler vectorises for the target.
+#include "workers/quant/block_codec.h"
+#include "workers/quant/lanes/encode_blocks-inl.h"
+
+#if defined(QUANTD_BLOCK_KERNELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_BLOCK_KERNELS_INL_H_
+#undef QUANTD_BLOCK_KERNELS_INL_H_
+#else
+#define QUANTD_BLOCK_KERNELS_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+// DecodeBlock is found by its argument's type only in that type's namespace, not here: the codec passes it.
+template <class Block, void (*kDecode)(const Block&, float*), int kWeights>
+void DecodeBlocks(const std::byte* blocks, int64_t count, float* weights) {
+  const Block* from = reinterpret_cast<const Block*>(blocks);
+  for (int64_t i = 0; i < count; ++i) kDecode(from[i], weights + i * kWeights);
+}
+
+template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
+BlockKernels MakeBlockKernels() {
+  return {EncodeBlocks<Code>, DecodeBlocks<Block, kDecode, Code<Lanes>::kWeights>};
+}
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
