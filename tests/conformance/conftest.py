@@ -18,13 +18,19 @@ def build_dir():
 
 
 @pytest.fixture(scope="session")
-def encode(build_dir):
-    """encode(codec, weights): the bytes of all planes, as our codec writes them for rows of weights.shape[-1] columns."""
+def encode(build_dir, tmp_path_factory):
+    """encode(codec, weights): the bytes of all planes, as our codec writes them for rows of weights.shape[-1] columns.
 
-    def run(codec, weights):
+    importance: one number a column. target: the CPU kernels to use (default: the best of this processor)."""
+    importance_file = tmp_path_factory.mktemp("importance") / "columns.f32"
+
+    def run(codec, weights, importance=None, target=""):
         command = [build_dir / "tests" / "codec_probe", codec, str(weights.shape[-1])]
+        if importance is not None:
+            importance_file.write_bytes(np.ascontiguousarray(importance, np.float32).tobytes())
+            command += ["--importance", importance_file]
         return subprocess.run(command, input=np.ascontiguousarray(weights, np.float32).tobytes(), capture_output=True,
-                              check=True).stdout
+                              env={**os.environ, "QUANTD_CPU": target}, check=True).stdout
 
     return run
 
@@ -33,11 +39,19 @@ def encode(build_dir):
 def decode(build_dir):
     """decode(codec, planes, columns): the inverse of encode; the weights' bytes as float32."""
 
-    def run(codec, planes, columns):
+    def run(codec, planes, columns, target=""):
         command = [build_dir / "tests" / "codec_probe", "--decode", codec, str(columns)]
-        return subprocess.run(command, input=planes, capture_output=True, check=True).stdout
+        return subprocess.run(command, input=planes, capture_output=True, env={**os.environ, "QUANTD_CPU": target},
+                              check=True).stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cpu_targets(build_dir):
+    """The CPU targets that this machine can run."""
+    return subprocess.run([build_dir / "tests" / "codec_probe", "--targets"], capture_output=True, text=True,
+                          check=True).stdout.split()
 
 
 class Engine:

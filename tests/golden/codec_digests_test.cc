@@ -10,12 +10,14 @@
 #include "base/sha256.h"
 #include "tests/golden/golden_weights.h"
 #include "workers/quant/codec_list.h"
+#include "workers/quant/cpu_target.h"
 
 namespace quantd::quant {
 namespace {
 
 struct Golden {
   std::string codec;
+  std::string importance;  // "none" or "columns"
   std::string distribution;
   std::string digest;
 };
@@ -26,20 +28,20 @@ std::vector<Golden> ReadGoldens() {
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("#")) continue;
     Golden golden;
-    std::istringstream(line) >> golden.codec >> golden.distribution >> golden.digest;
+    std::istringstream(line) >> golden.codec >> golden.importance >> golden.distribution >> golden.digest;
     goldens.push_back(golden);
   }
   return goldens;
 }
 
-std::string Encode(const Codec& codec, const std::vector<float>& weights) {
+std::string Encode(const Codec& codec, const std::vector<float>& weights, const float* importance = nullptr) {
   std::vector<std::string> planes;
   for (size_t p = 0; p < codec.planes().size(); ++p) {
     planes.emplace_back(static_cast<size_t>(kGoldenRows * codec.RowBytes(p, kGoldenColumns)), '\0');
   }
   std::vector<std::byte*> pointers;
   for (std::string& plane : planes) pointers.push_back(reinterpret_cast<std::byte*>(plane.data()));
-  codec.Encode({quantd::quant::WeightType::kF32, weights.data(), kGoldenRows, kGoldenColumns}, nullptr,
+  codec.Encode({quantd::quant::WeightType::kF32, weights.data(), kGoldenRows, kGoldenColumns}, importance,
                pointers);
   std::string all;
   for (const std::string& plane : planes) all += plane;
@@ -56,18 +58,28 @@ std::vector<float> AsModelType(const std::string& codec, std::vector<float> weig
   return weights;
 }
 
-TEST(CodecDigests, EqualThePeersBytes) {
+class CodecDigests : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { ASSERT_TRUE(SetCpuTarget(GetParam()).ok()); }
+};
+
+TEST_P(CodecDigests, EqualThePeersBytes) {
   const std::vector<Golden> goldens = ReadGoldens();
   ASSERT_FALSE(goldens.empty());
+  const std::vector<float> importance = GoldenImportance();
   for (const Golden& golden : goldens) {
-    SCOPED_TRACE(golden.codec + " of " + golden.distribution);
+    SCOPED_TRACE(golden.codec + ", importance " + golden.importance + ", of " + golden.distribution);
     const Codec* codec = FindCodec(golden.codec);
     ASSERT_NE(codec, nullptr);
     const std::vector<float> weights = GoldenWeights(golden.distribution);
     ASSERT_FALSE(weights.empty());
-    EXPECT_EQ(Sha256Hex(Encode(*codec, AsModelType(golden.codec, weights))), golden.digest);
+    const float* matrix = golden.importance == "none" ? nullptr : importance.data();
+    EXPECT_EQ(Sha256Hex(Encode(*codec, AsModelType(golden.codec, weights), matrix)), golden.digest);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(EveryCpuTarget, CodecDigests, testing::ValuesIn(CpuTargets()),
+                         [](const auto& target) { return target.param; });
 
 }  // namespace
 }  // namespace quantd::quant

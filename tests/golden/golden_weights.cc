@@ -105,4 +105,12 @@ std::vector<float> GoldenWeights(std::string_view distribution) {
   return weights;
 }
 
+std::vector<float> GoldenImportance() {
+  std::vector<float> importance;
+  for (int64_t i = 0; i < kGoldenColumns; ++i) {
+    importance.push_back(i % 29 == 3 ? 0.0f : std::ldexp(static_cast<float>(Below(1000, 11, i) + 1), -10));
+  }
+  return importance;
+}
+
 }  // namespace quantd::quant

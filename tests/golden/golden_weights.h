@@ -13,4 +13,7 @@ inline constexpr int64_t kGoldenColumns = 1536;
 // kGoldenRows * kGoldenColumns weights; empty where no distribution has that name.
 std::vector<float> GoldenWeights(std::string_view distribution);
 
+// One number for each of kGoldenColumns columns; none is negative, some are zero.
+std::vector<float> GoldenImportance();
+
 }  // namespace quantd::quant

@@ -47,3 +47,6 @@ DISTRIBUTIONS = {
     "subnormal": scaled(bell(9), -149),
     "large": scaled(bell(10), -4),
 }
+
+# Of the columns; some were never active.
+IMPORTANCE = scaled(np.where(INDEX % np.uint64(29) == 3, 0, below(11, 1000) + 1), -10)[:COLUMNS]

@@ -1,20 +1,20 @@
 // Lets other programs call the codecs: `codec_probe CODEC COLUMNS` reads float rows from stdin and writes
-// their planes, one after the other, to stdout; `codec_probe --decode CODEC COLUMNS` does the inverse.
-// `codec_probe --time CODEC` prints how many million weights one core encodes in a second.
-#include <chrono>
+// their planes, one after the other, to stdout; --decode does the inverse. QUANTD_CPU chooses the kernels.
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <random>
+#include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "workers/quant/codec_list.h"
+#include "workers/quant/cpu_target.h"
 
 namespace quantd::quant {
 namespace {
 
 std::vector<std::vector<std::byte>> Encode(const Codec& codec, const std::vector<float>& weights,
-                                           int64_t columns) {
+                                           int64_t columns, const float* importance) {
   const int64_t rows = static_cast<int64_t>(weights.size()) / columns;
   std::vector<std::vector<std::byte>> planes;
   std::vector<std::byte*> pointers;
@@ -22,7 +22,7 @@ std::vector<std::vector<std::byte>> Encode(const Codec& codec, const std::vector
     planes.emplace_back(static_cast<size_t>(rows * codec.RowBytes(p, columns)));
   }
   for (auto& plane : planes) pointers.push_back(plane.data());
-  codec.Encode({WeightType::kF32, weights.data(), rows, columns}, nullptr, pointers);
+  codec.Encode({WeightType::kF32, weights.data(), rows, columns}, importance, pointers);
   return planes;
 }
 
@@ -51,52 +51,52 @@ std::vector<T> ReadStdin() {
   return values;
 }
 
-int Time(const Codec& codec) {
-  constexpr int64_t kColumns = 4096, kRows = 64;
-  std::mt19937 random(1);
-  std::normal_distribution<float> gaussian(0.0f, 0.02f);
-  std::vector<float> weights(kColumns * kRows);
-  for (float& weight : weights) weight = gaussian(random);
-  int64_t encoded = 0;
-  const auto begin = std::chrono::steady_clock::now();
-  std::chrono::duration<double> elapsed{};
-  do {
-    Encode(codec, weights, kColumns);
-    encoded += kColumns * kRows;
-    elapsed = std::chrono::steady_clock::now() - begin;
-  } while (elapsed.count() < 0.5);
-  std::printf("%s %.1f\n", std::string(codec.name()).c_str(),
-              static_cast<double>(encoded) / elapsed.count() / 1e6);
-  return 0;
+std::vector<float> ReadFloats(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
 }
 
-int Run(const std::vector<std::string>& arguments) {
-  const bool time = arguments.size() == 2 && arguments[0] == "--time";
-  const bool decode = arguments.size() == 3 && arguments[0] == "--decode";
-  if (!time && !decode && arguments.size() != 2) {
-    std::fprintf(
-        stderr,
-        "usage: codec_probe CODEC COLUMNS | codec_probe --decode CODEC COLUMNS | codec_probe --time CODEC\n");
-    return 2;
+int Fail(const std::string& reason) {
+  std::fprintf(stderr, "codec_probe: %s\n", reason.c_str());
+  return 2;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("codec_probe: the codecs as a filter, for tests");
+  bool targets = false, decode = false;
+  std::string name, importance_file;
+  int64_t columns = 0;
+  app.add_flag("--targets", targets, "print the CPU targets of this processor and leave");
+  app.add_flag("--decode", decode, "stored planes to float rows, not float rows to planes");
+  app.add_option("--importance", importance_file, "a file of one float for each column");
+  app.add_option("CODEC", name);
+  app.add_option("COLUMNS", columns);
+  CLI11_PARSE(app, argc, argv);
+  if (targets) {
+    for (const std::string& target : CpuTargets()) std::printf("%s\n", target.c_str());
+    return 0;
   }
-  const Codec* codec = FindCodec(arguments[time || decode ? 1 : 0]);
-  if (codec == nullptr) {
-    std::fprintf(stderr, "codec_probe: no such codec\n");
-    return 2;
-  }
-  if (time) return Time(*codec);
-  const int64_t columns = std::atoll(arguments.back().c_str());
-  if (columns <= 0 || columns % codec->weights_per_block() != 0) {
-    std::fprintf(stderr, "codec_probe: COLUMNS must be a positive multiple of the block's %lld weights\n",
-                 static_cast<long long>(codec->weights_per_block()));
-    return 2;
-  }
+  if (absl::Status status = SetCpuTargetFromEnvironment(); !status.ok())
+    return Fail(std::string(status.message()));
+  const Codec* codec = FindCodec(name);
+  if (codec == nullptr) return Fail("no such codec");
+  if (columns <= 0 || columns % codec->weights_per_block() != 0) return Fail("COLUMNS must be whole blocks");
   if (decode) {
     const std::vector<float> weights = Decode(*codec, ReadStdin<std::byte>(), columns);
     std::fwrite(weights.data(), sizeof(float), weights.size(), stdout);
     return 0;
   }
-  for (const auto& plane : Encode(*codec, ReadStdin<float>(), columns))
+  std::vector<float> importance;
+  if (!importance_file.empty()) importance = ReadFloats(importance_file);
+  const float* matrix = importance.empty() ? nullptr : importance.data();
+  if (matrix == nullptr && codec->importance_use() == ImportanceUse::kRequired)
+    return Fail("needs --importance");
+  if (matrix != nullptr && static_cast<int64_t>(importance.size()) != columns)
+    return Fail("importance is not one a column");
+  for (const auto& plane : Encode(*codec, ReadStdin<float>(), columns, matrix))
     std::fwrite(plane.data(), 1, plane.size(), stdout);
   return 0;
 }
@@ -104,4 +104,4 @@ int Run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace quantd::quant
 
-int main(int argc, char** argv) { return quantd::quant::Run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) { return quantd::quant::Main(argc, argv); }
