@@ -14,7 +14,9 @@ if(QUANTD_SANITIZE)
   add_compile_options(-fsanitize=${QUANTD_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${QUANTD_SANITIZE})
   # GCC 12 warns falsely about code that the sanitizers instrument.
-  add_compile_options(-Wno-maybe-uninitialized -Wno-tsan)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-maybe-uninitialized -Wno-tsan)
+  endif()
 endif()
 
 find_program(QUANTD_CCACHE ccache)
