@@ -122,14 +122,15 @@ def run_peers(options, scratch):
     shutil.rmtree(scratch / "peer-mlx")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser):
     parser.add_argument("--layers", type=int, default=32)
     parser.add_argument("--checkpoint", type=pathlib.Path, help="a checkpoint that is there already")
     parser.add_argument("--scratch", type=pathlib.Path, default=ROOT / "build" / "bench")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peers", action="store_true")
-    options = parser.parse_args()
+
+
+def prepare(options):
+    """Makes the checkpoint unless there is one, and an empty scratch folder."""
     if options.checkpoint is None:
         options.checkpoint = options.scratch / f"phi35-shape-{options.layers}"
         if not (options.checkpoint / "tokenizer_config.json").exists():
@@ -139,6 +140,15 @@ def main():
     scratch.mkdir(parents=True)
     size = sum(path.stat().st_size for path in options.checkpoint.glob("*.safetensors"))
     print(f"{options.checkpoint.name}: {size / 1e9:.2f} GB of weights, {options.threads} threads")
+    return scratch
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    parser.add_argument("--peers", action="store_true")
+    options = parser.parse_args()
+    scratch = prepare(options)
     run_quantd(options, scratch)
     if options.peers:
         run_peers(options, scratch)
