@@ -40,7 +40,7 @@ struct SubBlockScale {
   uint8_t minimum;
 };
 
-inline SubBlockScale UnpackScale(const uint8_t* bytes, int j) {
+constexpr SubBlockScale UnpackScale(const uint8_t* bytes, int j) {
   if (j < 4) return {static_cast<uint8_t>(bytes[j] & 63), static_cast<uint8_t>(bytes[j + 4] & 63)};
   return {static_cast<uint8_t>((bytes[j + 4] & 15) | (bytes[j - 4] >> 6) << 4),
           static_cast<uint8_t>((bytes[j + 4] >> 4) | (bytes[j] >> 6) << 4)};

@@ -27,7 +27,7 @@ struct PackedScaleBlock {
 
   // Searches all sub-blocks and writes the first four words: the two F16 scales and the packed 6-bit ones.
   template <class Weights, class Words>
-  QUANTD_LANE void Find(const Weights& weights, const RangeSearch& search, Words& words) {
+  QUANTD_LANE void Find(const Weights& weights, RangeSearch search, Words& words) {
     top = search.top;
     Float largest_scale = 0.0f, largest_minimum = 0.0f;
     for (int j = 0; j < kPackedSubBlocks; ++j) {
@@ -64,11 +64,13 @@ struct PackedScaleBlock {
 
  private:
   template <class Slice>
-  static QUANTD_LANE RangeFit<L> FindSubBlock(const Slice& x, const RangeSearch& search) {
+  static QUANTD_LANE RangeFit<L> FindSubBlock(const Slice& x, RangeSearch search) {
     Float sum_of_squares = 0.0f;
+    QUANTD_UNROLL
     for (int i = 0; i < kSubBlock; ++i) sum_of_squares = sum_of_squares + x[i] * x[i];
     const Float root_mean_square = L::Sqrt(sum_of_squares / Float(kSubBlock));
     Float importance[kSubBlock];
+    QUANTD_UNROLL
     for (int i = 0; i < kSubBlock; ++i) importance[i] = root_mean_square + L::Abs(x[i]);
     return FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, importance, search);
   }
@@ -144,7 +146,7 @@ struct Q5_K {
   }
 };
 
-inline void DecodeWithPackedScales(uint16_t scale, uint16_t minimum, const uint8_t* packed,
+constexpr void DecodeWithPackedScales(uint16_t scale, uint16_t minimum, const uint8_t* packed,
                                    const uint8_t* levels, float* weights) {
   constexpr int kSubBlock = kSuperBlock / kPackedSubBlocks;
   for (int j = 0; j < kPackedSubBlocks; ++j) {
@@ -156,7 +158,7 @@ inline void DecodeWithPackedScales(uint16_t scale, uint16_t minimum, const uint8
   }
 }
 
-inline void DecodeBlock(const BlockQ4_K& block, float* weights) {
+constexpr void DecodeBlock(const BlockQ4_K& block, float* weights) {
   uint8_t levels[kSuperBlock];
   for (int j = 0; j < kPackedSubBlocks; j += 2) {
     for (int i = 0; i < 32; ++i) {
@@ -167,7 +169,7 @@ inline void DecodeBlock(const BlockQ4_K& block, float* weights) {
   DecodeWithPackedScales(block.scale, block.minimum, block.scales, levels, weights);
 }
 
-inline void DecodeBlock(const BlockQ5_K& block, float* weights) {
+constexpr void DecodeBlock(const BlockQ5_K& block, float* weights) {
   uint8_t levels[kSuperBlock];
   for (int j = 0; j < kPackedSubBlocks; j += 2) {
     for (int i = 0; i < 32; ++i) {

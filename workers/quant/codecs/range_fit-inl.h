@@ -34,7 +34,7 @@ struct RangeSearch {
 // N weights x[i] and their importance w[i]. kAbsolute: the error is that of absolute differences, not
 // squares.
 template <class L, int N, bool kAbsolute, class Weights, class Importance>
-QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, const RangeSearch& search) {
+QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, RangeSearch search) {
   using Float = typename L::Float;
   using Mask = typename L::Mask;
   const auto error_of = [](Float difference) {
@@ -42,6 +42,7 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, const Ra
     return difference * difference;
   };
   Float low = x[0], high = x[0], sum_w = w[0], sum_x = sum_w * x[0];
+  QUANTD_UNROLL
   for (int i = 1; i < N; ++i) {
     low = L::Min(x[i], low);
     high = L::Max(x[i], high);
@@ -58,6 +59,7 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, const Ra
   best.level_low = low;
   best.scale = Float(1.0f) / best.level_inverse;
   Float best_error = 0.0f;
+  QUANTD_UNROLL
   for (int i = 0; i < N; ++i) {
     const Float level = L::NearestLevel(best.level_inverse * (x[i] - low), 0, search.top);
     best_error = best_error + w[i] * error_of(best.scale * level + low - x[i]);
@@ -67,6 +69,7 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, const Ra
     const Float inverse = Float(search.first + search.delta * static_cast<float>(step) + top) / (high - low);
     Float levels[N];
     Float sum_l = 0.0f, sum_l2 = 0.0f, sum_xl = 0.0f;
+    QUANTD_UNROLL
     for (int i = 0; i < N; ++i) {
       const Float level = L::NearestLevel(inverse * (x[i] - low), 0, search.top);
       levels[i] = level;
@@ -82,6 +85,7 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, const Ra
     minimum = L::Select(above, Float(0.0f), minimum);
     scale = L::Select(above, sum_xl / sum_l2, scale);
     Float error = 0.0f;
+    QUANTD_UNROLL
     for (int i = 0; i < N; ++i) error = error + w[i] * error_of(scale * levels[i] + minimum - x[i]);
 
     const Mask better = (determinant > Float(0.0f)) & (error < best_error);

@@ -1,0 +1,44 @@
+// The codecs that the GPU has kernels of. An explicit list, as codec_list.h.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "workers/quant/codec.h"
+
+namespace quantd::quant {
+
+// Error sums of kBlocksPerSum blocks, as a kernel leaves them in device memory.
+struct CudaErrorSums {
+  double squared_difference;
+  double squared_source;
+  float largest;
+};
+inline constexpr int64_t kBlocksPerSum = 128;
+
+// Blocks in device memory that follow each other; all pointers are device pointers.
+struct CudaBlocks {
+  WeightType type = WeightType::kF32;
+  const void* weights = nullptr;
+  int64_t blocks = 0;
+  int64_t blocks_per_row = 0;
+  const float* importance = nullptr;  // null, or one number for each column
+  uint8_t* stored = nullptr;
+};
+
+struct CudaCodec {
+  std::string_view name;
+  // Start kernels on the stream. `measure` writes one sum for every kBlocksPerSum blocks, the last one for fewer.
+  void (*encode)(const CudaBlocks& blocks, cudaStream_t stream);
+  void (*measure)(const CudaBlocks& blocks, CudaErrorSums* sums, cudaStream_t stream);
+};
+
+// Null where the GPU has no kernel of that codec.
+const CudaCodec* FindCudaCodec(std::string_view name);
+
+// Starts the search for weights that are not finite: lowers *first (in device memory) to the first one's index.
+void FindNonFinite(WeightType type, const void* weights, int64_t count, unsigned long long* first, cudaStream_t stream);
+
+}  // namespace quantd::quant
