@@ -3,31 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
-#include "workers/quant/half.h"
 #include "workers/quant/lanes/lane_function.h"
 
 namespace quantd::quant::cuda {
-
-// Weights as they are stored, one element at a time.
-struct F32Source {
-  using Stored = float;
-  static QUANTD_LANE float Widen(float stored) { return stored; }
-};
-struct Bf16Source {
-  using Stored = uint16_t;
-  static QUANTD_LANE float Widen(uint16_t stored) {
-    const uint32_t bits = static_cast<uint32_t>(stored) << 16;
-    float value;
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-  }
-};
-struct F16Source {
-  using Stored = uint16_t;
-  static QUANTD_LANE float Widen(uint16_t stored) { return HalfToFloat(stored); }
-};
 
 // N consecutive elements, kept in registers: every index must be known when the loops are unrolled.
 template <int N>
@@ -37,22 +16,21 @@ struct RegisterSlice {
 };
 
 // One block's weights, or the importance of its columns.
-template <class Source>
 class BlockView {
  public:
   static constexpr bool kPresent = true;
-  explicit QUANTD_LANE BlockView(const typename Source::Stored* block) : block_(block) {}
-  QUANTD_LANE float operator[](int i) const { return Source::Widen(block_[i]); }
+  explicit QUANTD_LANE BlockView(const float* block) : block_(block) {}
+  QUANTD_LANE float operator[](int i) const { return block_[i]; }
   template <int N>
   QUANTD_LANE RegisterSlice<N> Slice(int first) const {
     RegisterSlice<N> slice;
     QUANTD_UNROLL
-    for (int i = 0; i < N; ++i) slice.values[i] = Source::Widen(block_[first + i]);
+    for (int i = 0; i < N; ++i) slice.values[i] = block_[first + i];
     return slice;
   }
 
  private:
-  const typename Source::Stored* block_;
+  const float* block_;
 };
 
 struct NoImportance {

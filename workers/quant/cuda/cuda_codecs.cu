@@ -6,42 +6,19 @@
 namespace quantd::quant {
 namespace cuda {
 
-template <class Function>
-void WithSource(WeightType type, Function function) {
-  switch (type) {
-    case WeightType::kF32:
-      return function(F32Source());
-    case WeightType::kF16:
-      return function(F16Source());
-    case WeightType::kBf16:
-      return function(Bf16Source());
-  }
-}
-
-template <class Source>
-const typename Source::Stored* WeightsOf(const CudaBlocks& blocks) {
-  return static_cast<const typename Source::Stored*>(blocks.weights);
-}
-
 unsigned GridOf(int64_t blocks) { return static_cast<unsigned>((blocks + kThreads - 1) / kThreads); }
 
 template <template <class> class Code>
 void Encode(const CudaBlocks& blocks, cudaStream_t stream) {
-  WithSource(blocks.type, [&](auto source) {
-    using Source = decltype(source);
-    EncodeKernel<Code<OneLane>, Source><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(
-        WeightsOf<Source>(blocks), blocks.importance, blocks.blocks, blocks.blocks_per_row, blocks.stored);
-  });
+  EncodeKernel<Code<OneLane>><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(
+      blocks.weights, blocks.importance, blocks.blocks, blocks.blocks_per_row, blocks.stored);
 }
 
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
 void Measure(const CudaBlocks& blocks, CudaErrorSums* sums, cudaStream_t stream) {
   static_assert(kThreads == kBlocksPerSum);
-  WithSource(blocks.type, [&](auto source) {
-    using Source = decltype(source);
-    ErrorKernel<Code<OneLane>, Block, kDecode, Source><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(
-        WeightsOf<Source>(blocks), blocks.stored, blocks.blocks, sums);
-  });
+  ErrorKernel<Code<OneLane>, Block, kDecode>
+      <<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks.weights, blocks.stored, blocks.blocks, sums);
 }
 
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
@@ -63,14 +40,21 @@ const CudaCodec* FindCudaCodec(std::string_view name) {
   return nullptr;
 }
 
-void FindNonFinite(WeightType type, const void* weights, int64_t count, unsigned long long* first, cudaStream_t stream) {
-  constexpr unsigned kGrid = 1024;
+void LoadWeights(WeightType type, const void* stored, int64_t count, float* weights, unsigned long long* first,
+                 cudaStream_t stream) {
+  constexpr unsigned kGrid = 2048;
   constexpr int kThreads = 256;
-  if (type == WeightType::kF32) {
-    cuda::NonFiniteKernel<<<kGrid, kThreads, 0, stream>>>(static_cast<const uint32_t*>(weights), count, 0x7f800000u, first);
-  } else {
-    const uint16_t exponent = type == WeightType::kF16 ? 0x7c00 : 0x7f80;
-    cuda::NonFiniteKernel<<<kGrid, kThreads, 0, stream>>>(static_cast<const uint16_t*>(weights), count, exponent, first);
+  const auto* stored16 = static_cast<const uint16_t*>(stored);
+  switch (type) {
+    case WeightType::kF32:
+      cuda::CheckKernel<<<kGrid, kThreads, 0, stream>>>(static_cast<const float*>(stored), count, first);
+      return;
+    case WeightType::kF16:
+      cuda::WidenKernel<cuda::WidenF16><<<kGrid, kThreads, 0, stream>>>(stored16, count, weights, first);
+      return;
+    case WeightType::kBf16:
+      cuda::WidenKernel<cuda::WidenBf16><<<kGrid, kThreads, 0, stream>>>(stored16, count, weights, first);
+      return;
   }
 }
 

@@ -20,8 +20,7 @@ inline constexpr int64_t kBlocksPerSum = 128;
 
 // Blocks in device memory that follow each other; all pointers are device pointers.
 struct CudaBlocks {
-  WeightType type = WeightType::kF32;
-  const void* weights = nullptr;
+  const float* weights = nullptr;
   int64_t blocks = 0;
   int64_t blocks_per_row = 0;
   const float* importance = nullptr;  // null, or one number for each column
@@ -38,7 +37,9 @@ struct CudaCodec {
 // Null where the GPU has no kernel of that codec.
 const CudaCodec* FindCudaCodec(std::string_view name);
 
-// Starts the search for weights that are not finite: lowers *first (in device memory) to the first one's index.
-void FindNonFinite(WeightType type, const void* weights, int64_t count, unsigned long long* first, cudaStream_t stream);
+// Starts the widening of `count` stored weights and the search for those that are not finite: *first is lowered to
+// the first one's index. All are device pointers; F32 weights are only searched, and `weights` is not written.
+void LoadWeights(WeightType type, const void* stored, int64_t count, float* weights, unsigned long long* first,
+                 cudaStream_t stream);
 
 }  // namespace quantd::quant

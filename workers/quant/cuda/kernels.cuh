@@ -6,6 +6,7 @@
 
 #include "workers/quant/cuda/block_views.cuh"
 #include "workers/quant/cuda/cuda_codecs.h"
+#include "workers/quant/half.h"
 
 namespace quantd::quant::cuda {
 
@@ -13,32 +14,32 @@ inline constexpr int kThreads = 128;
 
 // Encodes `blocks` blocks that follow each other in memory; `importance` is null or one number for each column of a
 // row of blocks_per_row blocks.
-template <class Code, class Source>
+template <class Code>
 __global__ void __launch_bounds__(kThreads)
-    EncodeKernel(const typename Source::Stored* weights, const float* importance, int64_t blocks, int64_t blocks_per_row,
+    EncodeKernel(const float* weights, const float* importance, int64_t blocks, int64_t blocks_per_row,
                  uint8_t* out) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (block >= blocks) return;
-  const BlockView<Source> view(weights + block * Code::kWeights);
+  const BlockView view(weights + block * Code::kWeights);
   BlockWords<Code::kBytes, Code::kLead> words(out + block * Code::kBytes);
   if (importance != nullptr) {
-    Code::Encode(view, BlockView<F32Source>(importance + block % blocks_per_row * Code::kWeights), words);
+    Code::Encode(view, BlockView(importance + block % blocks_per_row * Code::kWeights), words);
   } else {
     Code::Encode(view, NoImportance(), words);
   }
 }
 
 // Decodes what was stored and compares it with the source. Sums are taken in a fixed order: results repeat.
-template <class Code, class Block, void (*kDecode)(const Block&, float*), class Source>
+template <class Code, class Block, void (*kDecode)(const Block&, float*)>
 __global__ void __launch_bounds__(kThreads)
-    ErrorKernel(const typename Source::Stored* weights, const uint8_t* stored, int64_t blocks, CudaErrorSums* sums) {
+    ErrorKernel(const float* weights, const uint8_t* stored, int64_t blocks, CudaErrorSums* sums) {
   __shared__ CudaErrorSums shared[kThreads];
   const int64_t block = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   CudaErrorSums mine = {0.0, 0.0, 0.0f};
   if (block < blocks) {
     float decoded[Code::kWeights];
     kDecode(reinterpret_cast<const Block*>(stored)[block], decoded);
-    const BlockView<Source> view(weights + block * Code::kWeights);
+    const BlockView view(weights + block * Code::kWeights);
     float difference = 0.0f, magnitude = 0.0f;
     for (int i = 0; i < Code::kWeights; ++i) {
       const float weight = view[i], delta = decoded[i] - weight;
@@ -63,12 +64,31 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) sums[blockIdx.x] = shared[0];
 }
 
-// Lowers *first to the index of the first weight whose exponent bits are all ones: NaN or infinity.
-template <class Stored>
-__global__ void NonFiniteKernel(const Stored* weights, int64_t count, Stored exponent, unsigned long long* first) {
+// Stored weights as floats. Exact.
+struct WidenF16 {
+  static constexpr uint16_t kExponent = 0x7c00;
+  static __device__ float Widen(uint16_t stored) { return HalfToFloat(stored); }
+};
+struct WidenBf16 {
+  static constexpr uint16_t kExponent = 0x7f80;
+  static __device__ float Widen(uint16_t stored) { return __uint_as_float(static_cast<uint32_t>(stored) << 16); }
+};
+
+// Widens 16-bit weights, and lowers *first to the index of the first one whose exponent bits are all ones: NaN or
+// infinity.
+template <class Source>
+__global__ void WidenKernel(const uint16_t* stored, int64_t count, float* weights, unsigned long long* first) {
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride) {
-    if ((weights[i] & exponent) == exponent) atomicMin(first, static_cast<unsigned long long>(i));
+    weights[i] = Source::Widen(stored[i]);
+    if ((stored[i] & Source::kExponent) == Source::kExponent) atomicMin(first, static_cast<unsigned long long>(i));
+  }
+}
+
+inline __global__ void CheckKernel(const float* weights, int64_t count, unsigned long long* first) {
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride) {
+    if ((__float_as_uint(weights[i]) & 0x7f800000u) == 0x7f800000u) atomicMin(first, static_cast<unsigned long long>(i));
   }
 }
 
