@@ -28,15 +28,16 @@ std::vector<uint16_t> MakeWeights() {
   std::mt19937 random(1);
   std::normal_distribution<float> bell(0.0f, 0.02f);
   std::vector<uint16_t> base(1 << 20);
-  for (uint16_t& weight : base) weight = quant::FloatToBf16(bell(random) * (random() % 100 == 0 ? 20.0f : 1.0f));
+  for (uint16_t& weight : base)
+    weight = quant::FloatToBf16(bell(random) * (random() % 100 == 0 ? 20.0f : 1.0f));
   std::vector<uint16_t> weights(kRows * kColumns);
   for (size_t i = 0; i < weights.size(); ++i) weights[i] = base[(i + i / kColumns * 37) % base.size()];
   return weights;
 }
 
-// Encodes the same tile over and over, and counts how often in its time.
-absl::StatusOr<int64_t> EncodeForAWhile(quant::Device& device, const Codec& codec, const std::vector<uint16_t>& weights,
-                                        const float* importance) {
+// Encodes the same tile over and over; weights per second.
+absl::StatusOr<double> EncodeForAWhile(quant::Device& device, const Codec& codec,
+                                       const std::vector<uint16_t>& weights, const float* importance) {
   auto encoder = device.NewEncoder();
   if (!encoder.ok()) return encoder.status();
   auto buffer = device.NewHostBuffer(kBytes);
@@ -46,13 +47,16 @@ absl::StatusOr<int64_t> EncodeForAWhile(quant::Device& device, const Codec& code
   std::byte* planes[] = {plane.data()};
   const quant::TileOutput output{&codec, importance, planes, nullptr};
   const WeightRows rows{WeightType::kBf16, (*buffer)->bytes().data(), kRows, kColumns};
+  if (const auto warm = (*encoder)->Encode(rows, {&output, 1}); !warm.ok()) return warm.status();
   int64_t tiles = 0;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(kSeconds);
-  for (; std::chrono::steady_clock::now() < end; ++tiles) {
+  std::chrono::duration<double> elapsed{};
+  const auto begin = std::chrono::steady_clock::now();
+  for (; elapsed.count() < kSeconds; ++tiles) {
     const auto bad = (*encoder)->Encode(rows, {&output, 1});
     if (!bad.ok()) return bad.status();
+    elapsed = std::chrono::steady_clock::now() - begin;
   }
-  return tiles;
+  return static_cast<double>(tiles * kRows * kColumns) / elapsed.count();
 }
 
 absl::StatusOr<double> PathWeightsPerSecond(const Codec& codec, const std::vector<uint16_t>& weights,
@@ -61,25 +65,23 @@ absl::StatusOr<double> PathWeightsPerSecond(const Codec& codec, const std::vecto
   if (!device.ok()) return device.status();
   std::mutex mutex;
   absl::Status failure;
-  int64_t tiles = 0;
-  const auto begin = std::chrono::steady_clock::now();
+  double rate = 0.0;
   {
     std::vector<std::jthread> encoders;
     for (int i = 0; i < threads; ++i) {
       encoders.emplace_back([&] {
-        const auto done = EncodeForAWhile(**device, codec, weights, importance);
+        const auto mine = EncodeForAWhile(**device, codec, weights, importance);
         std::lock_guard lock(mutex);
-        if (done.ok()) {
-          tiles += *done;
+        if (mine.ok()) {
+          rate += *mine;
         } else {
-          failure = done.status();
+          failure = mine.status();
         }
       });
     }
   }
   if (!failure.ok()) return failure;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return static_cast<double>(tiles * kRows * kColumns) / seconds;
+  return rate;
 }
 
 }  // namespace
@@ -89,7 +91,8 @@ absl::StatusOr<CudaFigures> MeasureCuda(const Codec& codec, bool importance, int
   std::vector<float> columns(kColumns);
   for (size_t i = 0; i < kColumns; ++i) columns[i] = 0.01f + static_cast<float>(i * 7919 % 1009) / 1009.0f;
   const float* matrix = importance ? columns.data() : nullptr;
-  const auto kernel = quant::TimeCudaKernel(0, codec, {WeightType::kBf16, weights.data(), kRows, kColumns}, matrix);
+  const auto kernel =
+      quant::TimeCudaKernel(0, codec, {WeightType::kBf16, weights.data(), kRows, kColumns}, matrix);
   if (!kernel.ok()) return kernel.status();
   const auto copy = quant::PinnedCopyBandwidth(0, kBytes);
   if (!copy.ok()) return copy.status();

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "bench/quantbench/cuda_bench.h"
 #include "bench/quantbench/kernel_bench.h"
 #include "workers/quant/codec_list.h"
 #include "workers/quant/cpu_target.h"
@@ -69,6 +70,47 @@ int Fail(const std::string& reason) {
   return 2;
 }
 
+void Report(const CudaFigures& figures, const Options& options) {
+  if (options.output == "table") {
+    std::printf("| %s%s | %.1f | %.1f | %.1f | %.2f |\n", figures.type.c_str(),
+                figures.importance ? ", imatrix" : "", figures.kernel_weights_per_second / 1e9,
+                figures.path_weights_per_second / 1e9, figures.copy_bytes_per_second / 1e9,
+                figures.copy_share);
+  } else {
+    const nlohmann::ordered_json line = {
+        {"type", figures.type},
+        {"importance", figures.importance},
+        {"device", options.device},
+        {"threads", options.threads},
+        {"kernel_mweights_per_second", figures.kernel_weights_per_second / 1e6},
+        {"bf16_mweights_per_second", figures.path_weights_per_second / 1e6},
+        {"bytes_per_second", figures.path_bytes_per_second},
+        {"memcpy_bytes_per_second", figures.copy_bytes_per_second},
+        {"memcpy_share", figures.copy_share},
+    };
+    std::printf("%s\n", line.dump().c_str());
+  }
+  std::fflush(stdout);
+}
+
+int RunCuda(const std::vector<const quant::Codec*>& codecs, const Options& options) {
+  if (options.output == "table") {
+    std::printf("cuda, %d encoders\n\n", options.threads);
+    std::printf("| type | kernel Gweights/s | device path Gweights/s | pinned copy GB/s | path of copy |\n");
+    std::printf("|---|---|---|---|---|\n");
+  }
+  for (const quant::Codec* codec : codecs) {
+    for (bool importance : {false, true}) {
+      const quant::ImportanceUse use = codec->importance_use();
+      if (use == (importance ? quant::ImportanceUse::kIgnored : quant::ImportanceUse::kRequired)) continue;
+      const auto figures = MeasureCuda(*codec, importance, options.threads);
+      if (!figures.ok()) return Fail(std::string(figures.status().message()));
+      Report(*figures, options);
+    }
+  }
+  return 0;
+}
+
 int RunKernels(const Options& options) {
   if (absl::Status status = quant::SetCpuTargetFromEnvironment(); !status.ok()) {
     return Fail(std::string(status.message()));
@@ -77,6 +119,14 @@ int RunKernels(const Options& options) {
   for (const std::string& type : options.types) {
     codecs.push_back(quant::FindCodec(type));
     if (codecs.back() == nullptr) return Fail("there is no type \"" + type + "\"");
+  }
+  if (options.device == "cuda") {
+    if (const auto on_gpu = CudaCodecs(); !on_gpu.ok()) {
+      return Fail(std::string(on_gpu.status().message()));
+    } else if (codecs.empty()) {
+      codecs = *on_gpu;
+    }
+    return RunCuda(codecs, options);
   }
   if (codecs.empty()) {
     for (const quant::Codec* codec : quant::AllCodecs()) {

@@ -1,9 +1,9 @@
-// The GPU writes the bytes that the CPU writes, for every codec that it has a kernel of. Without a GPU only the
-// refusal can be checked here; cuda_views_test.cc runs the kernels' views on the CPU.
+// The GPU writes the bytes that the CPU writes, for every codec that it has a kernel of. Without a GPU only
+// the refusal can be checked here; cuda_views_test.cc runs the kernels' views on the CPU.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <string>
@@ -76,8 +76,8 @@ class CudaDeviceTest : public testing::Test {
   }
 
   // The device's planes, one after the other.
-  std::vector<std::byte> EncodeOnDevice(const Codec& codec, const WeightRows& weights, const float* importance,
-                                        EncodingError* error = nullptr) {
+  std::vector<std::byte> EncodeOnDevice(const Codec& codec, const WeightRows& weights,
+                                        const float* importance, EncodingError* error = nullptr) {
     return Collect(codec, weights, [&](std::span<std::byte* const> planes) {
       const TileOutput output{&codec, importance, planes, error};
       const auto bad = encoder_->Encode(weights, {&output, 1});
@@ -86,7 +86,8 @@ class CudaDeviceTest : public testing::Test {
     });
   }
 
-  static std::vector<std::byte> EncodeOnCpu(const Codec& codec, const WeightRows& weights, const float* importance) {
+  static std::vector<std::byte> EncodeOnCpu(const Codec& codec, const WeightRows& weights,
+                                            const float* importance) {
     return Collect(codec, weights,
                    [&](std::span<std::byte* const> planes) { codec.Encode(weights, importance, planes); });
   }
@@ -116,13 +117,15 @@ TEST_F(CudaDeviceTest, WritesTheCpusBytes) {
     const int64_t columns = codec->weights_per_block() * 11, rows = 37;
     std::vector<float> importance(static_cast<size_t>(columns));
     std::mt19937 random(3);
-    for (float& column : importance) column = random() % 7 == 0 ? 0.0f : static_cast<float>(random() % 1000 + 1) / 1000.0f;
+    for (float& column : importance)
+      column = random() % 7 == 0 ? 0.0f : static_cast<float>(random() % 1000 + 1) / 1000.0f;
     for (WeightType type : kTypes) {
-      for (const char* kind : {"gaussian", "heavy tailed", "zero", "constant", "one non-zero", "alternating", "ties", "tiny",
-                               "subnormal", "huge"}) {
+      for (const char* kind : {"gaussian", "heavy tailed", "zero", "constant", "one non-zero", "alternating",
+                               "ties", "tiny", "subnormal", "huge"}) {
         const std::vector<std::byte> bytes = MakeWeights(type, kind, rows * columns);
         const WeightRows weights{type, bytes.data(), rows, columns};
-        SCOPED_TRACE(std::string(codec->name()) + ", " + kind + ", type " + std::to_string(static_cast<int>(type)));
+        SCOPED_TRACE(std::string(codec->name()) + ", " + kind + ", type " +
+                     std::to_string(static_cast<int>(type)));
         if (codec->importance_use() != ImportanceUse::kRequired) {
           EXPECT_TRUE(EncodeOnDevice(*codec, weights, nullptr) == EncodeOnCpu(*codec, weights, nullptr));
         }
@@ -168,8 +171,11 @@ TEST_F(CudaDeviceTest, TellsTheFirstWeightThatIsNotFinite) {
   for (WeightType type : kTypes) {
     std::vector<std::byte> bytes = MakeWeights(type, "gaussian", rows * columns);
     const size_t size = type == WeightType::kF32 ? 4 : 2;
-    const uint32_t infinity = type == WeightType::kF32 ? 0xff800000u : type == WeightType::kF16 ? 0x7c00u : 0x7fc0u;
-    for (size_t index : {size_t{5000}, size_t{777}}) std::memcpy(bytes.data() + index * size, &infinity, size);
+    const uint32_t infinity = type == WeightType::kF32   ? 0xff800000u
+                              : type == WeightType::kF16 ? 0x7c00u
+                                                         : 0x7fc0u;
+    for (size_t index : {size_t{5000}, size_t{777}})
+      std::memcpy(bytes.data() + index * size, &infinity, size);
     const WeightRows weights{type, bytes.data(), rows, columns};
     std::vector<std::byte> plane(static_cast<size_t>(rows * codec->RowBytes(0, columns)));
     std::byte* planes[] = {plane.data()};

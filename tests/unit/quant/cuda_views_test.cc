@@ -1,5 +1,5 @@
-// The views through which a GPU's thread sees its block, run on the CPU with the same one-lane code that the thread
-// runs: what they read and write must be what the codec's own kernels do.
+// The views through which a GPU's thread sees its block, run on the CPU with the same one-lane code that the
+// thread runs: what they read and write must be what the codec's own kernels do.
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 
@@ -18,7 +18,8 @@ std::vector<std::byte> EncodeThroughViews(const std::vector<float>& weights) {
   const size_t blocks = weights.size() / Code::kWeights;
   std::vector<std::byte> stored(blocks * Code::kBytes);
   for (size_t i = 0; i < blocks; ++i) {
-    cuda::BlockWords<Code::kBytes, Code::kLead> words(reinterpret_cast<uint8_t*>(stored.data()) + i * Code::kBytes);
+    cuda::BlockWords<Code::kBytes, Code::kLead> words(reinterpret_cast<uint8_t*>(stored.data()) +
+                                                      i * Code::kBytes);
     Code::Encode(cuda::BlockView(weights.data() + i * Code::kWeights), cuda::NoImportance(), words);
   }
   return stored;
@@ -42,8 +43,10 @@ std::vector<float> Gaussian(size_t count) {
 
 TEST(CudaViews, OneThreadABlockWritesTheCodecsBytes) {
   const std::vector<float> weights = Gaussian(256 * 33);
-  EXPECT_EQ(EncodeThroughViews<HWY_NAMESPACE::Q4_K<OneLane>>(weights), EncodeByCodec(*FindCodec("Q4_K"), weights));
-  EXPECT_EQ(EncodeThroughViews<HWY_NAMESPACE::Q5_K<OneLane>>(weights), EncodeByCodec(*FindCodec("Q5_K"), weights));
+  EXPECT_EQ(EncodeThroughViews<HWY_NAMESPACE::Q4_K<OneLane>>(weights),
+            EncodeByCodec(*FindCodec("Q4_K"), weights));
+  EXPECT_EQ(EncodeThroughViews<HWY_NAMESPACE::Q5_K<OneLane>>(weights),
+            EncodeByCodec(*FindCodec("Q5_K"), weights));
 }
 
 // Blocks whose size or first array is not a multiple of four bytes.
@@ -52,10 +55,13 @@ void ExpectWordsRoundTrip() {
   std::vector<uint8_t> memory(static_cast<size_t>(kBytes) + 2, 0xa5);
   cuda::BlockWords<kBytes, kLead> words(memory.data());
   constexpr int kWords = (kLead + kBytes + 3) / 4;
-  for (int word = 0; word < kWords; ++word) words.Set(word, static_cast<int32_t>(0x03020100u + 0x04040404u * static_cast<uint32_t>(word)));
-  for (int byte = 0; byte < kBytes; ++byte) EXPECT_EQ(memory[static_cast<size_t>(byte)], (byte + kLead) % 256) << byte;
+  for (int word = 0; word < kWords; ++word)
+    words.Set(word, static_cast<int32_t>(0x03020100u + 0x04040404u * static_cast<uint32_t>(word)));
+  for (int byte = 0; byte < kBytes; ++byte)
+    EXPECT_EQ(memory[static_cast<size_t>(byte)], (byte + kLead) % 256) << byte;
   EXPECT_EQ(memory[kBytes], 0xa5) << "wrote past the block";
-  for (int word = 1; word + 1 < kWords; ++word) EXPECT_EQ(words.Get(word), static_cast<int32_t>(0x03020100u + 0x04040404u * static_cast<uint32_t>(word)));
+  for (int word = 1; word + 1 < kWords; ++word)
+    EXPECT_EQ(words.Get(word), static_cast<int32_t>(0x03020100u + 0x04040404u * static_cast<uint32_t>(word)));
 }
 
 TEST(CudaViews, WordsFallOnTheBlocksBytes) {

@@ -147,7 +147,7 @@ struct Q5_K {
 };
 
 constexpr void DecodeWithPackedScales(uint16_t scale, uint16_t minimum, const uint8_t* packed,
-                                   const uint8_t* levels, float* weights) {
+                                      const uint8_t* levels, float* weights) {
   constexpr int kSubBlock = kSuperBlock / kPackedSubBlocks;
   for (int j = 0; j < kPackedSubBlocks; ++j) {
     const SubBlockScale stored = UnpackScale(packed, j);

@@ -29,7 +29,8 @@ struct CudaBlocks {
 
 struct CudaCodec {
   std::string_view name;
-  // Start kernels on the stream. `measure` writes one sum for every kBlocksPerSum blocks, the last one for fewer.
+  // Start kernels on the stream. `measure` writes one sum for every kBlocksPerSum blocks, the last one for
+  // fewer.
   void (*encode)(const CudaBlocks& blocks, cudaStream_t stream);
   void (*measure)(const CudaBlocks& blocks, CudaErrorSums* sums, cudaStream_t stream);
 };
@@ -37,9 +38,10 @@ struct CudaCodec {
 // Null where the GPU has no kernel of that codec.
 const CudaCodec* FindCudaCodec(std::string_view name);
 
-// Starts the widening of `count` stored weights and the search for those that are not finite: *first is lowered to
-// the first one's index. All are device pointers; F32 weights are only searched, and `weights` is not written.
-void LoadWeights(WeightType type, const void* stored, int64_t count, float* weights, unsigned long long* first,
-                 cudaStream_t stream);
+// Starts the widening of `count` stored weights and the search for those that are not finite: *first is
+// lowered to the first one's index. All are device pointers; F32 weights are only searched, and `weights` is
+// not written.
+void LoadWeights(WeightType type, const void* stored, int64_t count, float* weights,
+                 unsigned long long* first, cudaStream_t stream);
 
 }  // namespace quantd::quant

@@ -1,5 +1,6 @@
-// A GPU as a Device. Each encoder has a stream of its own and waits for it: copy in, kernels, copy out. Work overlaps
-// because several threads encode: with three encoders one copies in while one computes and one copies out.
+// A GPU as a Device. Each encoder has a stream of its own and waits for it: copy in, kernels, copy out. Work
+// overlaps because several threads encode: with three encoders one copies in while one computes and one
+// copies out.
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
@@ -23,13 +24,19 @@ namespace {
 class CudaEncoder final : public TileEncoder {
  public:
   CudaEncoder(int index, CudaMemoryBudget& budget)
-      : index_(index), budget_(budget), source_(budget), widened_(budget), importance_(budget), non_finite_(budget) {}
+      : index_(index),
+        budget_(budget),
+        source_(budget),
+        widened_(budget),
+        importance_(budget),
+        non_finite_(budget) {}
   ~CudaEncoder() override {
     if (stream_ != nullptr) cudaStreamDestroy(stream_);
   }
 
   absl::Status Open() {
-    if (absl::Status status = Check(cudaSetDevice(index_), "choosing the device"); !status.ok()) return status;
+    if (absl::Status status = Check(cudaSetDevice(index_), "choosing the device"); !status.ok())
+      return status;
     return Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
   }
 
@@ -61,12 +68,14 @@ class CudaEncoder final : public TileEncoder {
   struct Pending {
     const TileOutput* output;
     size_t bytes;
-    size_t sums;         // number of
-    size_t bytes_at;     // offsets in the staging memory
+    size_t sums;      // number of
+    size_t bytes_at;  // offsets in the staging memory
     size_t sums_at;
   };
 
-  absl::Status Check(cudaError_t result, const char* what) const { return CudaStatus(result, budget_.device(), what); }
+  absl::Status Check(cudaError_t result, const char* what) const {
+    return CudaStatus(result, budget_.device(), what);
+  }
 
   absl::Status CopyIn(const WeightRows& weights) {
     const int64_t count = weights.rows * weights.columns;
@@ -77,8 +86,9 @@ class CudaEncoder final : public TileEncoder {
     }
     if (status.ok()) status = non_finite_.Reserve(sizeof(kNone));
     if (status.ok()) {
-      status = Check(cudaMemcpyAsync(source_.As<void>(), weights.data, bytes, cudaMemcpyHostToDevice, stream_),
-                     "copying weights in");
+      status =
+          Check(cudaMemcpyAsync(source_.As<void>(), weights.data, bytes, cudaMemcpyHostToDevice, stream_),
+                "copying weights in");
     }
     auto* first = non_finite_.As<unsigned long long>();
     if (status.ok()) status = Check(cudaMemsetAsync(first, 0xff, sizeof(kNone), stream_), "clearing a flag");
@@ -101,10 +111,12 @@ class CudaEncoder final : public TileEncoder {
     blocks.blocks_per_row = weights.columns / output.codec->weights_per_block();
     blocks.blocks = weights.rows * blocks.blocks_per_row;
     pending.bytes = static_cast<size_t>(weights.rows * output.codec->RowBytes(0, weights.columns));
-    if (absl::Status status = stored_[i].Reserve(static_cast<int64_t>(pending.bytes)); !status.ok()) return status;
+    if (absl::Status status = stored_[i].Reserve(static_cast<int64_t>(pending.bytes)); !status.ok())
+      return status;
     blocks.stored = stored_[i].As<uint8_t>();
     if (output.importance != nullptr && output.codec->importance_use() != ImportanceUse::kIgnored) {
-      if (absl::Status status = CopyImportance(output.importance, weights.columns); !status.ok()) return status;
+      if (absl::Status status = CopyImportance(output.importance, weights.columns); !status.ok())
+        return status;
       blocks.importance = importance_.As<float>();
     }
     codec->encode(blocks, stream_);
@@ -138,7 +150,8 @@ class CudaEncoder final : public TileEncoder {
   }
 
   absl::Status CopyOut(const std::vector<Pending>& pending, size_t staged) {
-    if (absl::Status status = staging_.Reserve(std::max(staged, sizeof(kNone)), budget_.device()); !status.ok()) {
+    if (absl::Status status = staging_.Reserve(std::max(staged, sizeof(kNone)), budget_.device());
+        !status.ok()) {
       return status;
     }
     const auto copy = [&](size_t to, const void* from, size_t bytes) {
@@ -192,7 +205,8 @@ class PinnedBuffer final : public HostBuffer {
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice(int index, std::string name, int64_t memory_limit) : index_(index), budget_(std::move(name), memory_limit) {}
+  CudaDevice(int index, std::string name, int64_t memory_limit)
+      : index_(index), budget_(std::move(name), memory_limit) {}
 
   std::string name() const override { return budget_.device(); }
   bool Supports(const Codec& codec) const override { return FindCudaCodec(codec.name()) != nullptr; }
@@ -222,16 +236,19 @@ int CudaDeviceCount() {
 absl::StatusOr<std::unique_ptr<Device>> OpenCudaDevice(const CudaOptions& options) {
   const std::string name = absl::StrCat("cuda:", options.index);
   int count = 0;
-  if (absl::Status status = CudaStatus(cudaGetDeviceCount(&count), name, "looking for GPUs"); !status.ok()) return status;
+  if (absl::Status status = CudaStatus(cudaGetDeviceCount(&count), name, "looking for GPUs"); !status.ok())
+    return status;
   if (options.index < 0 || options.index >= count) {
     return absl::UnavailableError(absl::StrCat(name, ": there are ", count, " GPUs"));
   }
   cudaDeviceProp properties;
-  if (absl::Status status = CudaStatus(cudaGetDeviceProperties(&properties, options.index), name, "asking for its properties");
+  if (absl::Status status =
+          CudaStatus(cudaGetDeviceProperties(&properties, options.index), name, "asking for its properties");
       !status.ok()) {
     return status;
   }
-  return std::make_unique<CudaDevice>(options.index, absl::StrCat(name, " ", properties.name), options.memory_limit);
+  return std::make_unique<CudaDevice>(options.index, absl::StrCat(name, " ", properties.name),
+                                      options.memory_limit);
 }
 
 }  // namespace quantd::quant

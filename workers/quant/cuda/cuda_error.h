@@ -14,7 +14,8 @@ namespace quantd::quant {
 inline absl::Status CudaStatus(cudaError_t result, const std::string& device, const char* what) {
   if (result == cudaSuccess) return absl::OkStatus();
   const std::string message = absl::StrCat(device, ": ", what, ": ", cudaGetErrorString(result));
-  return result == cudaErrorMemoryAllocation ? absl::ResourceExhaustedError(message) : absl::UnavailableError(message);
+  return result == cudaErrorMemoryAllocation ? absl::ResourceExhaustedError(message)
+                                             : absl::UnavailableError(message);
 }
 
 }  // namespace quantd::quant

@@ -16,7 +16,9 @@ absl::Status CudaMemoryBudget::Take(int64_t bytes) {
 }
 
 CudaBuffer::CudaBuffer(CudaBuffer&& other) noexcept
-    : budget_(other.budget_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : budget_(other.budget_),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 absl::Status CudaBuffer::Reserve(int64_t bytes) {
   if (bytes <= size_) return absl::OkStatus();

@@ -51,7 +51,8 @@ class CudaBuffer {
   int64_t size_ = 0;
 };
 
-// Page-locked host memory, which the GPU copies from and to at full speed beside other work. Grows, never shrinks.
+// Page-locked host memory, which the GPU copies from and to at full speed beside other work. Grows, never
+// shrinks.
 class PinnedMemory {
  public:
   PinnedMemory() = default;

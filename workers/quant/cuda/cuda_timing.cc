@@ -18,7 +18,8 @@ namespace {
 constexpr int kRuns = 7;
 
 // Seconds of what `start` puts on the stream, by the device's own clock.
-absl::StatusOr<double> MedianSeconds(const std::string& device, const std::function<void(cudaStream_t)>& start) {
+absl::StatusOr<double> MedianSeconds(const std::string& device,
+                                     const std::function<void(cudaStream_t)>& start) {
   cudaStream_t stream;
   cudaEvent_t begin, end;
   cudaError_t result = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
@@ -42,11 +43,14 @@ absl::StatusOr<double> MedianSeconds(const std::string& device, const std::funct
 
 }  // namespace
 
-absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const WeightRows& weights, const float* importance) {
+absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const WeightRows& weights,
+                                      const float* importance) {
   CudaMemoryBudget budget(absl::StrCat("cuda:", index), 0);
   const CudaCodec* kernel = FindCudaCodec(codec.name());
-  if (kernel == nullptr) return absl::UnavailableError(absl::StrCat("no kernel of ", std::string(codec.name())));
-  if (absl::Status status = CudaStatus(cudaSetDevice(index), budget.device(), "choosing the device"); !status.ok()) {
+  if (kernel == nullptr)
+    return absl::UnavailableError(absl::StrCat("no kernel of ", std::string(codec.name())));
+  if (absl::Status status = CudaStatus(cudaSetDevice(index), budget.device(), "choosing the device");
+      !status.ok()) {
     return status;
   }
   const int64_t count = weights.rows * weights.columns;
@@ -64,7 +68,8 @@ absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const Weigh
   blocks.blocks = weights.rows * blocks.blocks_per_row;
   blocks.stored = stored.As<uint8_t>();
   if (importance != nullptr) {
-    cudaMemcpy(columns.As<void>(), importance, static_cast<size_t>(weights.columns) * sizeof(float), cudaMemcpyHostToDevice);
+    cudaMemcpy(columns.As<void>(), importance, static_cast<size_t>(weights.columns) * sizeof(float),
+               cudaMemcpyHostToDevice);
     blocks.importance = columns.As<float>();
   }
   return MedianSeconds(budget.device(), [&](cudaStream_t stream) { kernel->encode(blocks, stream); });
@@ -72,7 +77,8 @@ absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const Weigh
 
 absl::StatusOr<double> PinnedCopyBandwidth(int index, int64_t bytes) {
   CudaMemoryBudget budget(absl::StrCat("cuda:", index), 0);
-  if (absl::Status status = CudaStatus(cudaSetDevice(index), budget.device(), "choosing the device"); !status.ok()) {
+  if (absl::Status status = CudaStatus(cudaSetDevice(index), budget.device(), "choosing the device");
+      !status.ok()) {
     return status;
   }
   CudaBuffer to(budget);

@@ -5,7 +5,9 @@
 namespace quantd::quant {
 namespace {
 
-absl::Status NoCuda() { return absl::UnavailableError("this program was built without CUDA; use --device cpu"); }
+absl::Status NoCuda() {
+  return absl::UnavailableError("this program was built without CUDA; use --device cpu");
+}
 
 }  // namespace
 

@@ -1,8 +1,8 @@
 // QUANTD_LANE marks a function of lane code: always inlined into the kernel of its target, and compiled for
 // the host and the device where nvcc reads it.
 //
-// QUANTD_UNROLL stands before a loop over an array of lanes. A GPU keeps such an array in registers, which needs
-// every index at compile time; a CPU keeps it in its first-level cache, and decides for itself.
+// QUANTD_UNROLL stands before a loop over an array of lanes. A GPU keeps such an array in registers, which
+// needs every index at compile time; a CPU keeps it in its first-level cache, and decides for itself.
 #pragma once
 
 #if defined(__CUDACC__)
