@@ -74,6 +74,7 @@ struct OneLane {
   // Nearest integer, ties to even, as ggml finds it: 1.5 * 2^23 is added and the integer read from the
   // mantissa. Outside ±2^22 the result wraps, and NaN gives 0; the searches reach such values.
   static QUANTD_LANE int32_t NearestInt(float value) {
+    if (value != value) return 0;  // a GPU's NaN has other bits in its mantissa than a CPU's
     return (Bits(value + 12582912.0f) & 0x007fffff) - 0x00400000;
   }
   // NearestInt(value), clamped, as a float. 0 <= low or not, |low| and |high| are below 2^22.
