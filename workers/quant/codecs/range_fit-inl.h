@@ -14,6 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
+// Copied by hand: an implicit copy is not compiled for the lanes' target.
 template <class L>
 struct RangeFit {
   using Float = typename L::Float;
@@ -22,6 +23,16 @@ struct RangeFit {
   // The try that was kept: its levels are NearestLevel((x - level_low) * level_inverse, 0, top).
   Float level_inverse;
   Float level_low;
+
+  RangeFit() = default;
+  QUANTD_LANE RangeFit(const RangeFit& other) { *this = other; }
+  QUANTD_LANE RangeFit& operator=(const RangeFit& other) {
+    scale = other.scale;
+    minimum = other.minimum;
+    level_inverse = other.level_inverse;
+    level_low = other.level_low;
+    return *this;
+  }
 };
 
 struct RangeSearch {

@@ -29,11 +29,18 @@ QUANTD_LANE LaneMask operator|(LaneMask a, LaneMask b) {
 }
 QUANTD_LANE LaneMask operator!(LaneMask a) { return {hn::Not(a.low), hn::Not(a.high)}; }
 
+// Copied vector by vector: GCC copies a plain pair through integer registers and memory.
 struct LaneFloat {
   using V = hn::Vec<FloatTag>;
   V low, high;
 
   LaneFloat() = default;
+  QUANTD_LANE LaneFloat(const LaneFloat& other) : low(other.low), high(other.high) {}
+  QUANTD_LANE LaneFloat& operator=(const LaneFloat& other) {
+    low = other.low;
+    high = other.high;
+    return *this;
+  }
   QUANTD_LANE LaneFloat(V l, V h) : low(l), high(h) {}
   QUANTD_LANE LaneFloat(float all) : low(hn::Set(FloatTag(), all)), high(low) {}
 };
@@ -67,6 +74,12 @@ struct LaneInt {
   V low, high;
 
   LaneInt() = default;
+  QUANTD_LANE LaneInt(const LaneInt& other) : low(other.low), high(other.high) {}
+  QUANTD_LANE LaneInt& operator=(const LaneInt& other) {
+    low = other.low;
+    high = other.high;
+    return *this;
+  }
   QUANTD_LANE LaneInt(V l, V h) : low(l), high(h) {}
   QUANTD_LANE LaneInt(int32_t all) : low(hn::Set(IntTag(), all)), high(low) {}
 };
