@@ -69,9 +69,9 @@ struct PackedScaleBlock {
     QUANTD_UNROLL
     for (int i = 0; i < kSubBlock; ++i) sum_of_squares = sum_of_squares + x[i] * x[i];
     const Float root_mean_square = L::Sqrt(sum_of_squares / Float(kSubBlock));
-    Float importance[kSubBlock];
+    typename L::template FloatArray<kSubBlock> importance;
     QUANTD_UNROLL
-    for (int i = 0; i < kSubBlock; ++i) importance[i] = root_mean_square + L::Abs(x[i]);
+    for (int i = 0; i < kSubBlock; ++i) importance.Set(i, root_mean_square + L::Abs(x[i]));
     return FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, importance, search);
   }
   static QUANTD_LANE Float InverseOf(Float largest) {

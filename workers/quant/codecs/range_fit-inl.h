@@ -42,6 +42,27 @@ struct RangeSearch {
   int steps;
 };
 
+// Sums over a try's levels, which are stored beside them.
+template <class L, int N, class Weights, class Importance, class LevelOf>
+QUANTD_LANE void SumLevels(const Weights& x, const Importance& w, LevelOf level_of,
+                           typename L::template FloatArray<N>& levels, typename L::Float& sum_l,
+                           typename L::Float& sum_l2, typename L::Float& sum_xl) {
+  using Float = typename L::Float;
+  Float l = 0.0f, l2 = 0.0f, xl = 0.0f;
+  QUANTD_UNROLL
+  for (int i = 0; i < N; ++i) {
+    const Float level = level_of(x[i]);
+    levels.Set(i, level);
+    const Float wl = w[i] * level;
+    l = l + wl;
+    l2 = l2 + wl * level;
+    xl = xl + wl * x[i];
+  }
+  sum_l = l;
+  sum_l2 = l2;
+  sum_xl = xl;
+}
+
 // N weights x[i] and their importance w[i]. kAbsolute: the error is that of absolute differences, not
 // squares.
 template <class L, int N, bool kAbsolute, class Weights, class Importance>
@@ -60,6 +81,7 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, RangeSea
     sum_w = sum_w + w[i];
     sum_x = sum_x + w[i] * x[i];
   }
+  const Float low_of_all = low;
   low = L::Select(low > Float(0.0f), Float(0.0f), low);
   const Mask flat = high == low;
   const Float flat_minimum = -low;
@@ -78,16 +100,15 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, RangeSea
   // The minimum that a try finds is the next try's lower end: the tries depend on each other.
   for (int step = 0; step <= search.steps; ++step) {
     const Float inverse = Float(search.first + search.delta * static_cast<float>(step) + top) / (high - low);
-    Float levels[N];
-    Float sum_l = 0.0f, sum_l2 = 0.0f, sum_xl = 0.0f;
-    QUANTD_UNROLL
-    for (int i = 0; i < N; ++i) {
-      const Float level = L::NearestLevel(inverse * (x[i] - low), 0, search.top);
-      levels[i] = level;
-      const Float wl = w[i] * level;
-      sum_l = sum_l + wl;
-      sum_l2 = sum_l2 + wl * level;
-      sum_xl = sum_xl + wl * x[i];
+    typename L::template FloatArray<N> levels;
+    Float sum_l, sum_l2, sum_xl;
+    // Levels beyond ±2^22 wrap in ggml. They hardly ever occur, and without them rounding is cheaper.
+    const Float widest = L::Abs(inverse) * L::Max(L::Abs(low_of_all - low), L::Abs(high - low));
+    const auto sum_levels = [&](auto level_of) { SumLevels<L, N>(x, w, level_of, levels, sum_l, sum_l2, sum_xl); };
+    if (L::Any(!(widest < Float(2097152.0f)))) {
+      sum_levels([&](Float value) { return L::NearestLevel(inverse * (value - low), 0, search.top); });
+    } else {
+      sum_levels([&](Float value) { return L::NearestLevelInRange(inverse * (value - low), 0, search.top); });
     }
     const Float determinant = sum_w * sum_l2 - sum_l * sum_l;
     Float scale = (sum_w * sum_xl - sum_x * sum_l) / determinant;

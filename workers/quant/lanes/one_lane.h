@@ -24,6 +24,17 @@ struct OneLane {
   using Mask = bool;
   static constexpr int kCount = 1;
 
+  // N values for loops over i: a GPU keeps them in registers when the loops are unrolled.
+  template <int N>
+  class FloatArray {
+   public:
+    QUANTD_LANE float operator[](int i) const { return values_[i]; }
+    QUANTD_LANE void Set(int i, float value) { values_[i] = value; }
+
+   private:
+    float values_[N];
+  };
+
   static QUANTD_LANE float Load(const float* from) { return *from; }
   static QUANTD_LANE void Store(int32_t value, uint32_t* to) { *to = static_cast<uint32_t>(value); }
   static QUANTD_LANE int32_t LoadInt(const uint32_t* from) { return static_cast<int32_t>(*from); }
@@ -77,9 +88,15 @@ struct OneLane {
     if (value != value) return 0;  // a GPU's NaN has other bits in its mantissa than a CPU's
     return (Bits(value + 12582912.0f) & 0x007fffff) - 0x00400000;
   }
-  // NearestInt(value), clamped, as a float. 0 <= low or not, |low| and |high| are below 2^22.
+  // NearestInt(value), clamped, as a float; |low| and |high| are below 2^22.
   static QUANTD_LANE float NearestLevel(float value, int low, int high) {
     return static_cast<float>(Min(Max(NearestInt(value), low), high));
+  }
+  // The same where |value| is below 2^22: nothing wraps, and the sum can be clamped as it is.
+  static QUANTD_LANE float NearestLevelInRange(float value, int low, int high) {
+    constexpr float kBias = 12582912.0f;
+    const float biased = value + kBias;
+    return Min(Max(biased, kBias + static_cast<float>(low)), kBias + static_cast<float>(high)) - kBias;
   }
 };
 

@@ -125,6 +125,21 @@ struct VectorLanes {
   static constexpr int kPerVector = static_cast<int>(HWY_MAX_BYTES / sizeof(float));
   static constexpr int kCount = 2 * kPerVector;
 
+  // Values that stay in memory between loops. (An array of LaneFloat does too, but GCC copies its elements through
+  // the stack.)
+  template <int N>
+  class FloatArray {
+   public:
+    QUANTD_LANE LaneFloat operator[](int i) const { return Load(values_ + i * kCount); }
+    QUANTD_LANE void Set(int i, LaneFloat value) {
+      hn::Store(value.low, FloatTag(), values_ + i * kCount);
+      hn::Store(value.high, FloatTag(), values_ + i * kCount + kPerVector);
+    }
+
+   private:
+    HWY_ALIGN float values_[N * kCount];
+  };
+
   static QUANTD_LANE LaneFloat Load(const float* from) {
     return {hn::Load(FloatTag(), from), hn::Load(FloatTag(), from + kPerVector)};
   }
@@ -197,16 +212,22 @@ struct VectorLanes {
     return {hn::GatherIndex(FloatTag(), table, index.low), hn::GatherIndex(FloatTag(), table, index.high)};
   }
 
+  static constexpr float kRoundingBias = 12582912.0f;
+  static constexpr int32_t kBiasBits = 0x4b400000;  // of kRoundingBias
+
   static QUANTD_LANE LaneInt NearestInt(LaneFloat value) {
     return (Bits(value + LaneFloat(12582912.0f)) & LaneInt(0x007fffff)) - LaneInt(0x00400000);
+  }
+  static QUANTD_LANE LaneFloat NearestLevelInRange(LaneFloat value, int low, int high) {
+    const LaneInt biased = Bits(value + LaneFloat(kRoundingBias));
+    return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) - LaneFloat(kRoundingBias);
   }
   // With the exponent of 2^23 put above the 23 bits of the (possibly wrapped) integer, it is 1.5 * 2^23 plus
   // that integer as a float: positive, so that its bits can be clamped as integers, and one subtraction away.
   static QUANTD_LANE LaneFloat NearestLevel(LaneFloat value, int low, int high) {
-    constexpr float kBias = 12582912.0f;
-    constexpr int32_t kBiasBits = 0x4b400000;
-    const LaneInt biased = (Bits(value + LaneFloat(kBias)) & LaneInt(0x007fffff)) | LaneInt(0x4b000000);
-    return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) - LaneFloat(kBias);
+    const LaneInt biased = (Bits(value + LaneFloat(kRoundingBias)) & LaneInt(0x007fffff)) | LaneInt(0x4b000000);
+    return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) -
+           LaneFloat(kRoundingBias);
   }
 };
 
