@@ -17,18 +17,25 @@ namespace quantd::quant::HWY_NAMESPACE {
 
 inline constexpr int kPackedSubBlocks = 8;
 
-// scales[j] and minimums[j] are below 64. Writes three words, of the four sub-blocks that share a byte's
-// position.
+// Writes three words, of the four sub-blocks that share a byte's position; scales[j] and minimums[j] become
+// what a reader finds. (They are below 64 but for searches that went wrong, whose higher bits overlap as in
+// ggml.)
 template <class L, class Words>
-QUANTD_LANE void PackScales(const typename L::Int* scales, const typename L::Int* minimums, int first_word,
+QUANTD_LANE void PackScales(typename L::Int* scales, typename L::Int* minimums, int first_word,
                             Words& words) {
   using Int = typename L::Int;
   Int low_scales = 0, low_minimums = 0, nibbles = 0;
   for (int j = 0; j < 4; ++j) {
-    const Int high_scale = scales[j + 4], high_minimum = minimums[j + 4];
-    low_scales = low_scales | (scales[j] | (high_scale >> 4) << 6) << (8 * j);
-    low_minimums = low_minimums | (minimums[j] | (high_minimum >> 4) << 6) << (8 * j);
-    nibbles = nibbles | ((high_scale & Int(15)) | (high_minimum & Int(15)) << 4) << (8 * j);
+    const Int scale = (scales[j] | (scales[j + 4] >> 4) << 6) & Int(255);
+    const Int minimum = (minimums[j] | (minimums[j + 4] >> 4) << 6) & Int(255);
+    const Int nibble = (scales[j + 4] & Int(15)) | (minimums[j + 4] & Int(15)) << 4;
+    low_scales = low_scales | scale << (8 * j);
+    low_minimums = low_minimums | minimum << (8 * j);
+    nibbles = nibbles | nibble << (8 * j);
+    scales[j] = scale & Int(63);
+    minimums[j] = minimum & Int(63);
+    scales[j + 4] = (nibble & Int(15)) | (scale >> 6) << 4;
+    minimums[j + 4] = nibble >> 4 | (minimum >> 6) << 4;
   }
   words.Set(first_word, low_scales);
   words.Set(first_word + 1, low_minimums);

@@ -3,7 +3,9 @@
 #include <cstdint>
 
 #include "workers/quant/codecs/k_blocks.h"
+#include "workers/quant/codecs/k_quant_importance-inl.h"
 #include "workers/quant/codecs/packed_scales-inl.h"
+#include "workers/quant/codecs/positive_fit-inl.h"
 #include "workers/quant/codecs/range_fit-inl.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
@@ -26,23 +28,22 @@ struct PackedScaleBlock {
   static constexpr int kSubBlock = kSuperBlock / kPackedSubBlocks;
 
   // Searches all sub-blocks and writes the first four words: the two F16 scales and the packed 6-bit ones.
-  template <class Weights, class Words>
-  QUANTD_LANE void Find(const Weights& weights, RangeSearch search, Words& words) {
+  // kClamps: levels of scales that FitPositive left above 63 are clamped.
+  template <bool kClamps, class Weights, class Importance, class Words>
+  QUANTD_LANE void Find(const Weights& weights, const Importance& importance, RangeSearch search,
+                        Words& words) {
     top = search.top;
-    Float largest_scale = 0.0f, largest_minimum = 0.0f;
-    for (int j = 0; j < kPackedSubBlocks; ++j) {
-      found[j] = FindSubBlock(weights.template Slice<kSubBlock>(j * kSubBlock), search);
-      largest_scale = L::Max(found[j].scale, largest_scale);
-      largest_minimum = L::Max(found[j].minimum, largest_minimum);
-    }
-    const Float inverse_scale = InverseOf(largest_scale), inverse_minimum = InverseOf(largest_minimum);
     Int scales[kPackedSubBlocks], minimums[kPackedSubBlocks];
-    for (int j = 0; j < kPackedSubBlocks; ++j) {
-      scales[j] = SixBits(inverse_scale * found[j].scale);
-      minimums[j] = SixBits(inverse_minimum * found[j].minimum);
+    Int scale, minimum;
+    if constexpr (Importance::kPresent) {
+      FindWithImportance(weights, importance, search.top, scales, minimums, scale, minimum);
+      for (int j = 0; kClamps && j < kPackedSubBlocks; ++j) {
+        scales[j] = L::Min(scales[j], Int(63));
+        minimums[j] = L::Min(minimums[j], Int(63));
+      }
+    } else {
+      FindPlain(weights, search, scales, minimums, scale, minimum);
     }
-    const Int scale = ToHalf<L>(largest_scale / Float(63.0f));
-    const Int minimum = ToHalf<L>(largest_minimum / Float(63.0f));
     words.Set(0, scale | minimum << 16);
     PackScales<L>(scales, minimums, 1, words);
     for (int j = 0; j < kPackedSubBlocks; ++j) {
@@ -54,32 +55,65 @@ struct PackedScaleBlock {
   // Level of weight x of sub-block j, with the stored scales. Where the stored scale is zero the search's
   // level stays, as in ggml.
   QUANTD_LANE Int LevelOf(Float x, int j) const {
-    const Int level = LevelBits(L::NearestLevel((x + offset[j]) / step[j], 0, top));
+    Float level = L::NearestLevel((x + offset[j]) / step[j], 0, top);
     const auto no_step = step[j] == Float(0.0f);
-    if (!L::Any(no_step)) return level;
-    const RangeFit<L>& fit = found[j];
-    return L::Select(no_step, LevelBits(L::NearestLevel(fit.level_inverse * (x - fit.level_low), 0, top)),
-                     level);
+    if (L::Any(no_step)) level = L::Select(no_step, found[j].LevelOf(x, top), level);
+    return L::NearestInt(level);
   }
 
  private:
-  template <class Slice>
-  static QUANTD_LANE RangeFit<L> FindSubBlock(const Slice& x, RangeSearch search) {
-    Float sum_of_squares = 0.0f;
-    QUANTD_UNROLL
-    for (int i = 0; i < kSubBlock; ++i) sum_of_squares = sum_of_squares + x[i] * x[i];
-    const Float root_mean_square = L::Sqrt(sum_of_squares / Float(kSubBlock));
-    typename L::template FloatArray<kSubBlock> importance;
-    QUANTD_UNROLL
-    for (int i = 0; i < kSubBlock; ++i) importance.Set(i, root_mean_square + L::Abs(x[i]));
-    return FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, importance, search);
+  using Columns = typename L::template FloatArray<kSubBlock>;
+
+  template <class Weights>
+  QUANTD_LANE void FindPlain(const Weights& weights, RangeSearch search, Int* scales, Int* minimums,
+                             Int& scale, Int& minimum) {
+    Float largest_scale = 0.0f, largest_minimum = 0.0f;
+    for (int j = 0; j < kPackedSubBlocks; ++j) {
+      const auto x = weights.template Slice<kSubBlock>(j * kSubBlock);
+      Float sum_of_squares = 0.0f;
+      QUANTD_UNROLL
+      for (int i = 0; i < kSubBlock; ++i) sum_of_squares = sum_of_squares + x[i] * x[i];
+      const Float root_mean_square = L::Sqrt(sum_of_squares / Float(kSubBlock));
+      Columns w;
+      QUANTD_UNROLL
+      for (int i = 0; i < kSubBlock; ++i) w.Set(i, root_mean_square + L::Abs(x[i]));
+      found[j] = FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, w, search);
+      largest_scale = L::Max(found[j].scale, largest_scale);
+      largest_minimum = L::Max(found[j].minimum, largest_minimum);
+    }
+    const Float inverse_scale = InverseOf(largest_scale), inverse_minimum = InverseOf(largest_minimum);
+    for (int j = 0; j < kPackedSubBlocks; ++j) {
+      scales[j] = SixBits(inverse_scale * found[j].scale);
+      minimums[j] = SixBits(inverse_minimum * found[j].minimum);
+    }
+    scale = ToHalf<L>(largest_scale / Float(63.0f));
+    minimum = ToHalf<L>(largest_minimum / Float(63.0f));
   }
+
+  template <class Weights, class Importance>
+  QUANTD_LANE void FindWithImportance(const Weights& weights, const Importance& importance, int top_level,
+                                      Int* scales, Int* minimums, Int& scale, Int& minimum) {
+    const Float variance = Float(2.0f) * SumOfSquares<L>(weights) / Float(kSuperBlock);
+    const RangeSearch search{top_level, -0.9f, 0.05f, 36};
+    Float found_scales[kPackedSubBlocks], found_minimums[kPackedSubBlocks], sums[kPackedSubBlocks];
+    for (int j = 0; j < kPackedSubBlocks; ++j) {
+      const auto x = weights.template Slice<kSubBlock>(j * kSubBlock);
+      Columns w;
+      sums[j] = WeighByImportance<L, kSubBlock>(x, importance.template Slice<kSubBlock>(j * kSubBlock),
+                                                variance, w);
+      found[j] = FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, w, search);
+      found_scales[j] = found[j].scale;
+      found_minimums[j] = found[j].minimum;
+    }
+    scale = ToHalf<L>(FitPositive<L, kPackedSubBlocks>(found_scales, sums, 63, scales));
+    minimum = ToHalf<L>(FitPositive<L, kPackedSubBlocks>(found_minimums, sums, 63, minimums));
+  }
+
   static QUANTD_LANE Float InverseOf(Float largest) {
     return L::Select(largest > Float(0.0f), Float(63.0f) / largest, Float(0.0f));
   }
   // ggml keeps the low byte and clamps that.
   static QUANTD_LANE Int SixBits(Float value) { return L::Min(L::NearestInt(value) & Int(255), Int(63)); }
-  static QUANTD_LANE Int LevelBits(Float level) { return L::NearestInt(level); }
 
   int top;
   RangeFit<L> found[kPackedSubBlocks];
@@ -98,9 +132,9 @@ struct Q4_K {
   static constexpr RangeSearch kSearch{15, -1.0f, 0.1f, 20};
 
   template <class Weights, class Importance, class Words>
-  static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
+  static QUANTD_LANE void Encode(const Weights& weights, const Importance& importance, Words& words) {
     PackedScaleBlock<L> block;
-    block.Find(weights, kSearch, words);
+    block.template Find</*kClamps=*/false>(weights, importance, kSearch, words);
     for (int word = 0; word < 32; ++word) {
       const int j = word / 8 * 2, within = word % 8 * 4;
       Int bits = 0;
@@ -125,9 +159,9 @@ struct Q5_K {
   static constexpr RangeSearch kSearch{31, -0.5f, 0.1f, 15};
 
   template <class Weights, class Importance, class Words>
-  static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
+  static QUANTD_LANE void Encode(const Weights& weights, const Importance& importance, Words& words) {
     PackedScaleBlock<L> block;
-    block.Find(weights, kSearch, words);
+    block.template Find</*kClamps=*/true>(weights, importance, kSearch, words);
     for (int column = 0; column < 8; ++column) {
       Int high_bits = 0;
       for (int j = 0; j < kPackedSubBlocks; j += 2) {

@@ -14,7 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// Copied by hand: an implicit copy is not compiled for the lanes' target.
 template <class L>
 struct RangeFit {
   using Float = typename L::Float;
@@ -24,14 +23,9 @@ struct RangeFit {
   Float level_inverse;
   Float level_low;
 
-  RangeFit() = default;
-  QUANTD_LANE RangeFit(const RangeFit& other) { *this = other; }
-  QUANTD_LANE RangeFit& operator=(const RangeFit& other) {
-    scale = other.scale;
-    minimum = other.minimum;
-    level_inverse = other.level_inverse;
-    level_low = other.level_low;
-    return *this;
+  // Level of weight x in the try that was kept.
+  QUANTD_LANE Float LevelOf(Float x, int top) const {
+    return L::NearestLevel(level_inverse * (x - level_low), 0, top);
   }
 };
 
@@ -104,7 +98,9 @@ QUANTD_LANE RangeFit<L> FitRange(const Weights& x, const Importance& w, RangeSea
     Float sum_l, sum_l2, sum_xl;
     // Levels beyond ±2^22 wrap in ggml. They hardly ever occur, and without them rounding is cheaper.
     const Float widest = L::Abs(inverse) * L::Max(L::Abs(low_of_all - low), L::Abs(high - low));
-    const auto sum_levels = [&](auto level_of) { SumLevels<L, N>(x, w, level_of, levels, sum_l, sum_l2, sum_xl); };
+    const auto sum_levels = [&](auto level_of) {
+      SumLevels<L, N>(x, w, level_of, levels, sum_l, sum_l2, sum_xl);
+    };
     if (L::Any(!(widest < Float(2097152.0f)))) {
       sum_levels([&](Float value) { return L::NearestLevel(inverse * (value - low), 0, search.top); });
     } else {

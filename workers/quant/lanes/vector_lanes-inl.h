@@ -29,18 +29,11 @@ QUANTD_LANE LaneMask operator|(LaneMask a, LaneMask b) {
 }
 QUANTD_LANE LaneMask operator!(LaneMask a) { return {hn::Not(a.low), hn::Not(a.high)}; }
 
-// Copied vector by vector: GCC copies a plain pair through integer registers and memory.
 struct LaneFloat {
   using V = hn::Vec<FloatTag>;
   V low, high;
 
   LaneFloat() = default;
-  QUANTD_LANE LaneFloat(const LaneFloat& other) : low(other.low), high(other.high) {}
-  QUANTD_LANE LaneFloat& operator=(const LaneFloat& other) {
-    low = other.low;
-    high = other.high;
-    return *this;
-  }
   QUANTD_LANE LaneFloat(V l, V h) : low(l), high(h) {}
   QUANTD_LANE LaneFloat(float all) : low(hn::Set(FloatTag(), all)), high(low) {}
 };
@@ -74,12 +67,6 @@ struct LaneInt {
   V low, high;
 
   LaneInt() = default;
-  QUANTD_LANE LaneInt(const LaneInt& other) : low(other.low), high(other.high) {}
-  QUANTD_LANE LaneInt& operator=(const LaneInt& other) {
-    low = other.low;
-    high = other.high;
-    return *this;
-  }
   QUANTD_LANE LaneInt(V l, V h) : low(l), high(h) {}
   QUANTD_LANE LaneInt(int32_t all) : low(hn::Set(IntTag(), all)), high(low) {}
 };
@@ -125,8 +112,8 @@ struct VectorLanes {
   static constexpr int kPerVector = static_cast<int>(HWY_MAX_BYTES / sizeof(float));
   static constexpr int kCount = 2 * kPerVector;
 
-  // Values that stay in memory between loops. (An array of LaneFloat does too, but GCC copies its elements through
-  // the stack.)
+  // Values that stay in memory between loops. (An array of LaneFloat does too, but GCC copies its elements
+  // through the stack.)
   template <int N>
   class FloatArray {
    public:
@@ -220,12 +207,14 @@ struct VectorLanes {
   }
   static QUANTD_LANE LaneFloat NearestLevelInRange(LaneFloat value, int low, int high) {
     const LaneInt biased = Bits(value + LaneFloat(kRoundingBias));
-    return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) - LaneFloat(kRoundingBias);
+    return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) -
+           LaneFloat(kRoundingBias);
   }
   // With the exponent of 2^23 put above the 23 bits of the (possibly wrapped) integer, it is 1.5 * 2^23 plus
   // that integer as a float: positive, so that its bits can be clamped as integers, and one subtraction away.
   static QUANTD_LANE LaneFloat NearestLevel(LaneFloat value, int low, int high) {
-    const LaneInt biased = (Bits(value + LaneFloat(kRoundingBias)) & LaneInt(0x007fffff)) | LaneInt(0x4b000000);
+    const LaneInt biased =
+        (Bits(value + LaneFloat(kRoundingBias)) & LaneInt(0x007fffff)) | LaneInt(0x4b000000);
     return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) -
            LaneFloat(kRoundingBias);
   }

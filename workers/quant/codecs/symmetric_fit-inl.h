@@ -1,0 +1,135 @@
+// The searches of types whose levels are symmetric around zero: weight ≈ scale * level, level in
+// -half_range … half_range - 1. (ggml's make_qx_quants and make_q3_quants.)
+#include "workers/quant/lanes/lanes-inl.h"
+
+#if defined(QUANTD_SYMMETRIC_FIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_SYMMETRIC_FIT_INL_H_
+#undef QUANTD_SYMMETRIC_FIT_INL_H_
+#else
+#define QUANTD_SYMMETRIC_FIT_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+// Blocks whose largest magnitude is smaller count as zero.
+inline constexpr float kNegligible = 1e-15f;
+
+// The weight of largest magnitude, with its sign; the first one where several are as large.
+template <class L, int N, class Weights>
+QUANTD_LANE typename L::Float PeakOf(const Weights& x) {
+  using Float = typename L::Float;
+  Float peak = 0.0f, magnitude = 0.0f;
+  QUANTD_UNROLL
+  for (int i = 0; i < N; ++i) {
+    const auto larger = L::Abs(x[i]) > magnitude;
+    magnitude = L::Select(larger, L::Abs(x[i]), magnitude);
+    peak = L::Select(larger, x[i], peak);
+  }
+  return peak;
+}
+
+template <class L>
+struct SymmetricFit {
+  using Float = typename L::Float;
+  Float scale;
+  Float inverse;                   // a level is NearestLevel(inverse * x)
+  typename L::Mask is_negligible;  // the weights count as zero: scale is 0 and every level the lowest
+
+  // Counted from the lowest level, which is 0.
+  QUANTD_LANE Float LevelOf(Float x, int half_range) const {
+    const Float level =
+        L::NearestLevel(inverse * x, -half_range, half_range - 1) + Float(static_cast<float>(half_range));
+    return L::Select(is_negligible, Float(0.0f), level);
+  }
+};
+
+// Nineteen scales around the one that spans the range are tried; the one of least weighted squares is kept.
+// w[i] is the importance of x[i].
+template <class L, int N, class Weights, class Importance>
+QUANTD_LANE SymmetricFit<L> FitSymmetric(const Weights& x, const Importance& w, int half_range) {
+  using Float = typename L::Float;
+  const float range = static_cast<float>(half_range);
+  const Float peak = PeakOf<L, N>(x);
+  typename L::template FloatArray<N> wx;
+  QUANTD_UNROLL
+  for (int i = 0; i < N; ++i) wx.Set(i, w[i] * x[i]);
+
+  Float scale = 0.0f, best = 0.0f, best_inverse = 0.0f;
+  for (int step = 0; step < 19; ++step) {
+    const int shift = step == 0 ? 0 : step <= 9 ? step - 10 : step - 9;  // 0, -9 … -1, 1 … 9
+    const Float inverse = Float(-(range + 0.1f * static_cast<float>(shift))) / peak;
+    Float sum_lx = 0.0f, sum_l2 = 0.0f;
+    QUANTD_UNROLL
+    for (int i = 0; i < N; ++i) {
+      // |inverse * x| is about half_range at most, but for negligible weights, whose results are not used.
+      const Float level = L::NearestLevelInRange(inverse * x[i], -half_range, half_range - 1);
+      sum_lx = sum_lx + wx[i] * level;
+      sum_l2 = sum_l2 + w[i] * level * level;
+    }
+    const Float tried = sum_lx / sum_l2;
+    if (step == 0) {
+      scale = L::Select(sum_l2 == Float(0.0f), Float(0.0f), tried);
+      best = scale * sum_lx;
+      best_inverse = inverse;
+      continue;
+    }
+    const auto better = (sum_l2 > Float(0.0f)) & (sum_lx * sum_lx > best * sum_l2);
+    scale = L::Select(better, tried, scale);
+    best = L::Select(better, tried * sum_lx, best);
+    best_inverse = L::Select(better, inverse, best_inverse);
+  }
+  const auto is_negligible = L::Abs(peak) < Float(kNegligible);
+  return {L::Select(is_negligible, Float(0.0f), scale), best_inverse, is_negligible};
+}
+
+// From the scale that spans the range, single levels are moved as long as that lessens the squared error,
+// five rounds at most. `levels` are counted from the lowest one. Returns the scale.
+template <class L, int N, class Weights>
+QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
+                                              typename L::template FloatArray<N>& levels) {
+  using Float = typename L::Float;
+  using Mask = typename L::Mask;
+  const Float peak = PeakOf<L, N>(x);
+  const Mask is_negligible = L::Abs(peak) < Float(kNegligible);
+  const Float inverse = Float(static_cast<float>(-half_range)) / peak;
+  Float sum_lx = 0.0f, sum_l2 = 0.0f;
+  QUANTD_UNROLL
+  for (int i = 0; i < N; ++i) {
+    const Float level = L::NearestLevelInRange(inverse * x[i], -half_range, half_range - 1);
+    levels.Set(i, level);
+    const Float w = x[i] * x[i];
+    sum_lx = sum_lx + w * x[i] * level;
+    sum_l2 = sum_l2 + w * level * level;
+  }
+  for (int round = 0; round < 5; ++round) {
+    Mask changed = Float(0.0f) > Float(0.0f);
+    QUANTD_UNROLL
+    for (int i = 0; i < N; ++i) {
+      const Float w = x[i] * x[i], wx = w * x[i], level = levels[i];
+      const Float rest_lx = sum_lx - wx * level;
+      const Float rest_l2 = sum_l2 - w * level * level;
+      const Float moved = L::NearestLevel(x[i] * rest_l2 / rest_lx, -half_range, half_range - 1);
+      const Float new_lx = rest_lx + wx * moved;
+      const Float new_l2 = rest_l2 + w * moved * moved;
+      const Mask better = (rest_lx > Float(0.0f)) & !(moved == level) & (new_l2 > Float(0.0f)) &
+                          (new_lx * new_lx * sum_l2 > sum_lx * sum_lx * new_l2);
+      levels.Set(i, L::Select(better, moved, level));
+      sum_lx = L::Select(better, new_lx, sum_lx);
+      sum_l2 = L::Select(better, new_l2, sum_l2);
+      changed = changed | better;
+    }
+    if (!L::Any(changed & !is_negligible)) break;
+  }
+  QUANTD_UNROLL
+  for (int i = 0; i < N; ++i) {
+    levels.Set(i, L::Select(is_negligible, Float(0.0f), levels[i] + Float(static_cast<float>(half_range))));
+  }
+  const auto no_scale = is_negligible | !(sum_l2 > Float(0.0f));
+  return L::Select(no_scale, Float(0.0f), sum_lx / sum_l2);
+}
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
