@@ -109,10 +109,15 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
       const Float w = x[i] * x[i], wx = w * x[i], level = levels[i];
       const Float rest_lx = sum_lx - wx * level;
       const Float rest_l2 = sum_l2 - w * level * level;
+      // A level moves only if x * rest_l2 / rest_lx is farther from it than rounding reaches (or is no number). In
+      // most blocks none does, which is seen without the division; 0.49 leaves room for rounding errors.
+      const Float distance = L::Abs(x[i] * rest_l2 - level * rest_lx);
+      const Mask may_move = (rest_lx > Float(0.0f)) & !(distance < Float(0.49f) * rest_lx);
+      if (!L::Any(may_move)) continue;
       const Float moved = L::NearestLevel(x[i] * rest_l2 / rest_lx, -half_range, half_range - 1);
       const Float new_lx = rest_lx + wx * moved;
       const Float new_l2 = rest_l2 + w * moved * moved;
-      const Mask better = (rest_lx > Float(0.0f)) & !(moved == level) & (new_l2 > Float(0.0f)) &
+      const Mask better = may_move & !(moved == level) & (new_l2 > Float(0.0f)) &
                           (new_lx * new_lx * sum_l2 > sum_lx * sum_lx * new_l2);
       levels.Set(i, L::Select(better, moved, level));
       sum_lx = L::Select(better, new_lx, sum_lx);
