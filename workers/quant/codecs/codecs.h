@@ -20,12 +20,16 @@ const Codec& CodecQ5_0();
 const Codec& CodecQ5_1();
 const Codec& CodecQ8_0();
 
-// q2_k.cc … q6_k.cc
+// k_quants.cc
 const Codec& CodecQ2_K();
 const Codec& CodecQ3_K();
 const Codec& CodecQ4_K();
 const Codec& CodecQ5_K();
 const Codec& CodecQ6_K();
+
+// iq4.cc
+const Codec& CodecIQ4_NL();
+const Codec& CodecIQ4_XS();
 
 // mlx_affine.cc: every width, group size and stored type.
 const std::vector<std::unique_ptr<const Codec>>& MlxAffineCodecs();

@@ -109,8 +109,9 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
       const Float w = x[i] * x[i], wx = w * x[i], level = levels[i];
       const Float rest_lx = sum_lx - wx * level;
       const Float rest_l2 = sum_l2 - w * level * level;
-      // A level moves only if x * rest_l2 / rest_lx is farther from it than rounding reaches (or is no number). In
-      // most blocks none does, which is seen without the division; 0.49 leaves room for rounding errors.
+      // A level moves only if x * rest_l2 / rest_lx is farther from it than rounding reaches (or is no
+      // number). In most blocks none does, which is seen without the division; 0.49 leaves room for rounding
+      // errors.
       const Float distance = L::Abs(x[i] * rest_l2 - level * rest_lx);
       const Mask may_move = (rest_lx > Float(0.0f)) & !(distance < Float(0.49f) * rest_lx);
       if (!L::Any(may_move)) continue;
