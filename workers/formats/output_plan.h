@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ struct OutputTensor {
   RowOrder row_order = RowOrder::kAsSource;
   int64_t rows_per_head = 1;  // rows of one attention head, which row_order keeps together
   std::vector<float> values;  // of a computed tensor
+  // What each column weighs, for codecs that use it (quant/codec.h): columns() numbers, or as many for each
+  // matrix (the last two dimensions) of a tensor of several matrices, one after the other. Null for none.
+  std::shared_ptr<const std::vector<float>> importance;
 
   // Whether rows stored by `stored` are this tensor's rows already. Encoding anew what a block codec decoded
   // would change it.
