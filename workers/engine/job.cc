@@ -94,6 +94,7 @@ class JobRunner {
   absl::Status Quantize() {
     PipelineOptions pipeline;
     pipeline.threads = options_.threads;
+    pipeline.devices = options_.devices;
     pipeline.on_progress = [&](const PipelineProgress& progress) {
       progress_ = progress;
       return Report("quantize").ok();
@@ -114,8 +115,8 @@ class JobRunner {
     outcome.directory = plan_.directories[index];
     outcome.files = artifact.files();
     outcome.bits_per_weight = plan.BitsPerWeight();
-    EncodingError total;
-    for (const EncodingError& error : runs_[index].errors) total.Add(error);
+    quant::EncodingError total;
+    for (const quant::EncodingError& error : runs_[index].errors) total.Add(error);
     outcome.relative_error = total.Relative();
     outcome.max_error = total.largest;
     outcome.seconds = runs_[index].seconds;

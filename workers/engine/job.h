@@ -57,7 +57,8 @@ struct JobProgressReport {
 
 struct JobOptions {
   int threads = 1;
-  std::string artifact_prefix;  // objects go to PREFIX/DIRECTORY/PATH
+  DevicePolicy* devices = nullptr;  // where to encode; null: the CPU
+  std::string artifact_prefix;      // objects go to PREFIX/DIRECTORY/PATH
   std::vector<SourceDigest> sources;
   // Called once, before the first weight is read; may be empty.
   std::function<void(const JobPlan&)> on_planned;

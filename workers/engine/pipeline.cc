@@ -13,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
 #include "base/status.h"
-#include "workers/quant/finite.h"
 
 namespace quantd {
 namespace {
@@ -30,7 +29,8 @@ struct RawTile {
   int64_t first_row = 0;
   int64_t rows = 0;
   bool last_of_tensor = false;
-  std::vector<std::byte> bytes;
+  std::unique_ptr<quant::HostBuffer> buffer;
+  size_t size = 0;  // bytes of the buffer that are the tile's
 };
 
 struct FinishedTile {
@@ -38,7 +38,7 @@ struct FinishedTile {
   bool last_of_tensor = false;
   int64_t source_bytes = 0;
   std::vector<EncodedTile> encoded;  // one for each route of the source
-  std::vector<double> seconds;
+  double seconds = 0.0;              // of encoding them
 };
 
 double SecondsSince(std::chrono::steady_clock::time_point begin) {
@@ -92,11 +92,32 @@ class TileFlow {
     return tile;
   }
 
-  // The writer is done with a tile: its memory is free.
-  void Release() {
+  // The writer is done with a tile: its memory may be used again.
+  void Release(FinishedTile tile) {
     std::lock_guard lock(mutex_);
     --in_flight_;
+    used_tiles_.push_back(std::move(tile));
     changed_.notify_all();
+  }
+
+  // Memory of tiles that went through, or new. Nothing where there is none yet.
+  FinishedTile UsedTile() {
+    std::lock_guard lock(mutex_);
+    if (used_tiles_.empty()) return {};
+    FinishedTile tile = std::move(used_tiles_.back());
+    used_tiles_.pop_back();
+    return tile;
+  }
+  std::unique_ptr<quant::HostBuffer> UsedBuffer() {
+    std::lock_guard lock(mutex_);
+    if (used_buffers_.empty()) return nullptr;
+    std::unique_ptr<quant::HostBuffer> buffer = std::move(used_buffers_.back());
+    used_buffers_.pop_back();
+    return buffer;
+  }
+  void GiveBack(std::unique_ptr<quant::HostBuffer> buffer) {
+    std::lock_guard lock(mutex_);
+    used_buffers_.push_back(std::move(buffer));
   }
 
   void AllPushed(int64_t total) {
@@ -125,6 +146,8 @@ class TileFlow {
   std::condition_variable changed_;
   std::deque<RawTile> raw_;
   std::map<int64_t, FinishedTile> finished_;
+  std::vector<FinishedTile> used_tiles_;
+  std::vector<std::unique_ptr<quant::HostBuffer>> used_buffers_;
   int64_t in_flight_ = 0;
   int64_t next_ = 0;
   int64_t total_ = 0;
@@ -146,14 +169,24 @@ int64_t TileRows(int64_t columns, int64_t unit) {
   return std::max<int64_t>(1, kTileWeights / std::max<int64_t>(1, columns) / unit) * unit;
 }
 
+// Tiles must not reach across matrices whose columns weigh differently.
+int64_t LargestDivisor(int64_t rows, int64_t most) {
+  int64_t step = std::min(rows, most);
+  while (rows % step != 0) --step;
+  return step;
+}
+
 class Pipeline {
  public:
   Pipeline(const Model& model, std::span<TargetRun> targets, const PipelineOptions& options)
       : model_(model),
         targets_(targets),
         options_(options),
+        cpu_only_(DeviceChoice::kCpu, nullptr),
+        devices_(options.devices != nullptr ? *options.devices : cpu_only_),
+        threads_(devices_.EncoderThreads(options.threads)),
         routes_(model.tensors.size()),
-        flow_(2 * options.threads + 2) {
+        flow_(2 * threads_ + 2) {
     for (size_t t = 0; t < targets.size(); ++t) {
       const std::vector<OutputTensor>& tensors = targets[t].planned->plan.tensors;
       targets[t].errors.resize(tensors.size());
@@ -172,7 +205,7 @@ class Pipeline {
     {
       std::vector<std::jthread> threads;
       threads.emplace_back([this] { ReadTiles(); });
-      for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { EncodeTiles(); });
+      for (int i = 0; i < threads_; ++i) threads.emplace_back([this] { EncodeTiles(); });
       WriteTiles();
     }
     RETURN_IF_ERROR(flow_.status());
@@ -186,7 +219,7 @@ class Pipeline {
       RETURN_IF_ERROR(target.planned->writer->Begin(*target.sink));
       const std::vector<OutputTensor>& tensors = target.planned->plan.tensors;
       for (size_t i = 0; i < tensors.size() && !tensors[i].source.has_value(); ++i) {
-        const EncodedTile tile = EncodeTile(tensors[i], tensors[i].values, 1);
+        const EncodedTile tile = EncodeValues(tensors[i]);
         std::vector<Sha256> running;
         RETURN_IF_ERROR(AppendPlanes(target, i, tile, running));
         FinishDigests(target, i, running);
@@ -215,7 +248,7 @@ class Pipeline {
     int64_t sequence = 0;
     for (size_t source = 0; source < model_.tensors.size(); ++source) {
       const SourceTensor& tensor = model_.tensors[source].source;
-      const int64_t step = TileRows(tensor.columns(), RowUnit(routes_[source], targets_));
+      const int64_t step = StepOf(source);
       const int64_t row_bytes = tensor.codec->RowBytes(0, tensor.columns());
       for (int64_t row = 0; row < tensor.rows(); row += step) {
         if (!flow_.Reserve()) return;
@@ -225,9 +258,11 @@ class Pipeline {
         tile.first_row = row;
         tile.rows = std::min(step, tensor.rows() - row);
         tile.last_of_tensor = row + tile.rows == tensor.rows();
-        tile.bytes.resize(static_cast<size_t>(tile.rows * row_bytes));
+        tile.size = static_cast<size_t>(tile.rows * row_bytes);
+        absl::Status status = TakeBuffer(tile);
         const uint64_t offset = tensor.offset + static_cast<uint64_t>(row * row_bytes);
-        if (absl::Status status = tensor.file->ReadAt(offset, tile.bytes); !status.ok()) {
+        if (status.ok()) status = tensor.file->ReadAt(offset, tile.buffer->bytes().first(tile.size));
+        if (!status.ok()) {
           return flow_.Fail(Annotate(status, absl::StrCat(tensor.path, ": tensor ", tensor.name)));
         }
         flow_.Push(std::move(tile));
@@ -236,32 +271,59 @@ class Pipeline {
     flow_.AllPushed(sequence);
   }
 
+  int64_t StepOf(size_t source) const {
+    const SourceTensor& tensor = model_.tensors[source].source;
+    const int64_t unit = RowUnit(routes_[source], targets_);
+    int64_t most = std::max<int64_t>(1, tensor.rows());
+    for (const Route& route : routes_[source]) {
+      const OutputTensor& output = targets_[route.target].planned->plan.tensors[route.tensor];
+      if (output.importance != nullptr) most = std::min(most, output.rows_per_importance());
+    }
+    if (most == tensor.rows()) return TileRows(tensor.columns(), unit);
+    return LargestDivisor(most, TileRows(tensor.columns(), unit));
+  }
+
+  // A used buffer where that is large enough: tiles of one model are much alike.
+  absl::Status TakeBuffer(RawTile& tile) {
+    tile.buffer = flow_.UsedBuffer();
+    if (tile.buffer != nullptr && tile.buffer->bytes().size() >= tile.size) return absl::OkStatus();
+    ASSIGN_OR_RETURN(tile.buffer, devices_.NewHostBuffer(tile.size));
+    return absl::OkStatus();
+  }
+
   void EncodeTiles() {
-    std::vector<float> weights;
+    absl::StatusOr<std::unique_ptr<quant::TileEncoder>> device = devices_.NewEncoder();
+    if (!device.ok()) return flow_.Fail(device.status());
+    OutputEncoder encoder(**device);
     while (std::optional<RawTile> raw = flow_.TakeRaw()) {
-      const SourceTensor& tensor = model_.tensors[raw->source].source;
-      weights.resize(static_cast<size_t>(raw->rows * tensor.columns()));
-      const std::byte* plane = raw->bytes.data();
-      tensor.codec->Decode({&plane, 1}, raw->rows, tensor.columns(), weights.data());
-      if (std::optional<size_t> bad = quant::FirstNonFinite(weights)) {
-        const int64_t index = raw->first_row * tensor.columns() + static_cast<int64_t>(*bad);
-        return flow_.Fail(absl::InvalidArgumentError(absl::StrCat(
-            tensor.path, ": tensor ", tensor.name, " has a weight that is not finite at index ", index)));
-      }
-      FinishedTile finished;
-      finished.source = raw->source;
-      finished.last_of_tensor = raw->last_of_tensor;
-      finished.source_bytes = static_cast<int64_t>(raw->bytes.size());
-      for (const Route& route : routes_[raw->source]) {
-        const auto begin = std::chrono::steady_clock::now();
-        const OutputTensor& output = targets_[route.target].planned->plan.tensors[route.tensor];
-        finished.encoded.push_back(output.CopiesRowsOf(*tensor.codec)
-                                       ? EncodedTile{{raw->bytes}, {}}
-                                       : EncodeTile(output, weights, raw->rows));
-        finished.seconds.push_back(SecondsSince(begin));
-      }
+      FinishedTile finished = flow_.UsedTile();
+      if (absl::Status status = EncodeTile(*raw, encoder, finished); !status.ok())
+        return flow_.Fail(std::move(status));
+      flow_.GiveBack(std::move(raw->buffer));
       flow_.PutFinished(raw->sequence, std::move(finished));
     }
+  }
+
+  absl::Status EncodeTile(const RawTile& raw, OutputEncoder& encoder, FinishedTile& finished) {
+    const SourceTensor& tensor = model_.tensors[raw.source].source;
+    const std::vector<Route>& routes = routes_[raw.source];
+    finished.source = raw.source;
+    finished.last_of_tensor = raw.last_of_tensor;
+    finished.source_bytes = static_cast<int64_t>(raw.size);
+    if (finished.encoded.size() < routes.size()) finished.encoded.resize(routes.size());
+    std::vector<const OutputTensor*> outputs;
+    for (const Route& route : routes)
+      outputs.push_back(&targets_[route.target].planned->plan.tensors[route.tensor]);
+    const auto begin = std::chrono::steady_clock::now();
+    ASSIGN_OR_RETURN(std::optional<int64_t> bad,
+                     encoder.Encode({tensor.codec, raw.buffer->bytes().first(raw.size), raw.first_row,
+                                     raw.rows, tensor.columns()},
+                                    outputs, std::span(finished.encoded).first(routes.size())));
+    finished.seconds = SecondsSince(begin);
+    if (!bad.has_value()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(tensor.path, ": tensor ", tensor.name,
+                                                   " has a weight that is not finite at index ",
+                                                   raw.first_row * tensor.columns() + *bad));
   }
 
   void WriteTiles() {
@@ -278,11 +340,11 @@ class Pipeline {
         }
         if (tile->last_of_tensor) FinishDigests(target, routes[r].tensor, running[r]);
         target.errors[routes[r].tensor].Add(tile->encoded[r].error);
-        target.seconds += tile->seconds[r] + SecondsSince(begin);
+        target.seconds += tile->seconds / static_cast<double>(routes.size()) + SecondsSince(begin);
       }
       progress_.bytes_done += tile->source_bytes;
       progress_.tensors_done += tile->last_of_tensor ? 1 : 0;
-      flow_.Release();
+      flow_.Release(*std::move(tile));
       if (options_.on_progress && !options_.on_progress(progress_))
         return flow_.Fail(absl::CancelledError("cancelled"));
     }
@@ -291,6 +353,9 @@ class Pipeline {
   const Model& model_;
   std::span<TargetRun> targets_;
   const PipelineOptions& options_;
+  DevicePolicy cpu_only_;
+  DevicePolicy& devices_;
+  const int threads_;
   std::vector<std::vector<Route>> routes_;
   TileFlow flow_;
   PipelineProgress progress_;

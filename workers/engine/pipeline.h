@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "workers/engine/device_policy.h"
 #include "workers/engine/tile_encoder.h"
 #include "workers/engine/verification.h"
 #include "workers/formats/artifact_sink.h"
@@ -25,9 +26,9 @@ inline constexpr int64_t kTileWeights = int64_t{1} << 19;
 struct TargetRun {
   const PlannedTarget* planned = nullptr;
   ArtifactSink* sink = nullptr;
-  std::vector<EncodingError> errors;  // out: one for each tensor of the plan
-  PlaneDigests digests;               // out: of what was given to the writer
-  double seconds = 0.0;               // out: of encoding and writing, over all threads
+  std::vector<quant::EncodingError> errors;  // out: one for each tensor of the plan
+  PlaneDigests digests;                      // out: of what was given to the writer
+  double seconds = 0.0;                      // out: of encoding and writing, over all threads
 };
 
 struct PipelineProgress {
@@ -38,7 +39,8 @@ struct PipelineProgress {
 };
 
 struct PipelineOptions {
-  int threads = 1;  // encoders
+  int threads = 1;                  // encoders
+  DevicePolicy* devices = nullptr;  // where to encode; null: the CPU. Outlives the run
   // Called by the writer after each tile. Returning false cancels.
   std::function<bool(const PipelineProgress&)> on_progress;
 };

@@ -1,96 +1,149 @@
 #include "workers/engine/tile_encoder.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
+
+#include "base/status.h"
+#include "workers/quant/widen.h"
 
 namespace quantd {
 namespace {
 
 using quant::Codec;
+using quant::WeightRows;
+using quant::WeightType;
 
-std::vector<std::vector<std::byte>> Encode(const Codec& codec, const float* weights, int64_t rows,
-                                           int64_t columns) {
-  std::vector<std::vector<std::byte>> planes;
+std::optional<WeightType> PlainType(const Codec& codec) {
+  if (codec.name() == "F32") return WeightType::kF32;
+  if (codec.name() == "F16") return WeightType::kF16;
+  if (codec.name() == "BF16") return WeightType::kBf16;
+  return std::nullopt;
+}
+
+// Gives the tile's planes the size that they will have.
+std::vector<std::byte*> MakeRoom(const OutputTensor& output, int64_t rows, EncodedTile& tile) {
+  const size_t planes = output.codec->planes().size();
+  tile.planes.resize(planes);
+  tile.error = {};
   std::vector<std::byte*> pointers;
-  for (size_t plane = 0; plane < codec.planes().size(); ++plane) {
-    planes.emplace_back(static_cast<size_t>(rows * codec.RowBytes(plane, columns)));
-    pointers.push_back(planes.back().data());
+  for (size_t plane = 0; plane < planes; ++plane) {
+    tile.planes[plane].resize(static_cast<size_t>(rows * output.codec->RowBytes(plane, output.columns())));
+    pointers.push_back(tile.planes[plane].data());
   }
-  codec.Encode({quant::WeightType::kF32, weights, rows, columns}, nullptr, pointers);
-  return planes;
+  return pointers;
 }
 
-void Decode(const Codec& codec, const std::vector<std::vector<std::byte>>& planes, int64_t rows,
-            int64_t columns, float* weights) {
-  std::vector<const std::byte*> pointers;
-  pointers.reserve(planes.size());
-  for (const auto& plane : planes) pointers.push_back(plane.data());
-  codec.Decode(pointers, rows, columns, weights);
+// The importance of the columns of the matrix that has that row: tensors of several matrices have one for
+// each.
+const float* ImportanceOf(const OutputTensor& output, int64_t row) {
+  if (output.importance == nullptr) return nullptr;
+  return output.importance->data() + row / output.rows_per_importance() * output.columns();
 }
 
-std::vector<float> ReorderRows(const OutputTensor& output, std::span<const float> weights, int64_t rows) {
-  const int64_t columns = output.columns();
-  std::vector<float> reordered(weights.size());
-  for (int64_t row = 0; row < rows; ++row) {
+void ReorderRows(const OutputTensor& output, const WeightRows& weights, std::vector<std::byte>& reordered) {
+  const size_t row_bytes = static_cast<size_t>(weights.columns * quant::BytesOf(weights.type));
+  reordered.resize(static_cast<size_t>(weights.rows) * row_bytes);
+  for (int64_t row = 0; row < weights.rows; ++row) {
     const int64_t head = row / output.rows_per_head * output.rows_per_head;
     const int64_t target = head + ReorderedRow(output.row_order, row - head, output.rows_per_head);
-    std::copy_n(weights.data() + row * columns, columns, reordered.data() + target * columns);
+    std::memcpy(reordered.data() + static_cast<size_t>(target) * row_bytes,
+                static_cast<const std::byte*>(weights.data) + static_cast<size_t>(row) * row_bytes,
+                row_bytes);
   }
-  return reordered;
 }
 
-EncodingError Compare(std::span<const float> source, std::span<const float> decoded) {
-  EncodingError error;
-  // Sums in blocks of float, added up in double: fast, and exact enough to compare recipes.
-  constexpr size_t kBlock = 256;
-  for (size_t begin = 0; begin < source.size(); begin += kBlock) {
-    const size_t end = std::min(begin + kBlock, source.size());
-    float difference = 0.0f, magnitude = 0.0f, largest = 0.0f;
-    for (size_t i = begin; i < end; ++i) {
-      const float delta = decoded[i] - source[i];
-      difference += delta * delta;
-      magnitude += source[i] * source[i];
-      largest = std::max(largest, std::fabs(delta));
-    }
-    error.Add({difference, magnitude, largest});
-  }
-  return error;
+bool IsChanged(const OutputTensor& output, WeightType type) {
+  return output.row_order != RowOrder::kAsSource ||
+         (output.cast != nullptr && PlainType(*output.cast) != type);
 }
 
 }  // namespace
 
-void EncodingError::Add(const EncodingError& other) {
-  squared_difference += other.squared_difference;
-  squared_source += other.squared_source;
-  largest = std::max(largest, other.largest);
+WeightRows OutputEncoder::WeightsOf(const SourceRows& source) {
+  if (const std::optional<WeightType> plain = PlainType(*source.codec)) {
+    return {*plain, source.stored.data(), source.rows, source.columns};
+  }
+  decoded_.resize(static_cast<size_t>(source.rows * source.columns));
+  const std::byte* plane = source.stored.data();
+  source.codec->Decode({&plane, 1}, source.rows, source.columns, decoded_.data());
+  return {WeightType::kF32, decoded_.data(), source.rows, source.columns};
 }
 
-double EncodingError::Relative() const {
-  return squared_source > 0.0 ? std::sqrt(squared_difference / squared_source) : 0.0;
+absl::StatusOr<std::optional<int64_t>> OutputEncoder::Encode(const SourceRows& source,
+                                                             std::span<const OutputTensor* const> outputs,
+                                                             std::span<EncodedTile> tiles) {
+  const WeightRows weights = WeightsOf(source);
+  std::vector<const OutputTensor*> together;
+  std::vector<EncodedTile*> tiles_together;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i]->CopiesRowsOf(*source.codec)) {
+      if (const std::optional<int64_t> bad = quant::FirstNonFinite(weights)) return bad;
+      MakeRoom(*outputs[i], source.rows, tiles[i]);
+      std::copy(source.stored.begin(), source.stored.end(), tiles[i].planes[0].begin());
+    } else if (IsChanged(*outputs[i], weights.type)) {
+      ASSIGN_OR_RETURN(std::optional<int64_t> bad,
+                       EncodeChanged(weights, source.first_row, *outputs[i], tiles[i]));
+      if (bad.has_value()) return bad;
+    } else {
+      together.push_back(outputs[i]);
+      tiles_together.push_back(&tiles[i]);
+    }
+  }
+  if (outputs.empty()) return quant::FirstNonFinite(weights);  // refused though nobody asked for it
+  if (together.empty()) return std::nullopt;
+  return EncodeTogether(weights, source.first_row, together, tiles_together);
 }
 
-EncodedTile EncodeTile(const OutputTensor& output, std::span<const float> weights, int64_t rows) {
-  const int64_t columns = output.columns();
-  std::vector<float> reordered;
-  std::span<const float> source = weights;
+absl::StatusOr<std::optional<int64_t>> OutputEncoder::EncodeTogether(
+    const WeightRows& weights, int64_t first_row, std::span<const OutputTensor* const> outputs,
+    std::span<EncodedTile* const> tiles) {
+  std::vector<std::vector<std::byte*>> planes;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    planes.push_back(MakeRoom(*outputs[i], weights.rows, *tiles[i]));
+  std::vector<quant::TileOutput> jobs;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    jobs.push_back({outputs[i]->codec, ImportanceOf(*outputs[i], first_row), planes[i], &tiles[i]->error});
+  }
+  return encoder_.Encode(weights, jobs);
+}
+
+// Rows in another order, or weights that are rounded to another type first: the error is still that against
+// the source's weights.
+absl::StatusOr<std::optional<int64_t>> OutputEncoder::EncodeChanged(const WeightRows& weights,
+                                                                    int64_t first_row,
+                                                                    const OutputTensor& output,
+                                                                    EncodedTile& tile) {
+  // Checked here, so that the index is the source's.
+  if (const std::optional<int64_t> bad = quant::FirstNonFinite(weights)) return bad;
+  WeightRows source = weights;
   if (output.row_order != RowOrder::kAsSource) {
-    reordered = ReorderRows(output, weights, rows);
-    source = reordered;
+    ReorderRows(output, weights, reordered_);
+    source.data = reordered_.data();
   }
-  std::vector<float> cast;
-  std::span<const float> input = source;
+  WeightRows rounded = source;
   if (output.cast != nullptr) {
-    cast.resize(source.size());
-    Decode(*output.cast, Encode(*output.cast, source.data(), rows, columns), rows, columns, cast.data());
-    input = cast;
+    cast_.resize(static_cast<size_t>(source.rows * output.cast->RowBytes(0, source.columns)));
+    std::byte* plane = cast_.data();
+    output.cast->Encode(source, nullptr, {&plane, 1});
+    rounded.type = *PlainType(*output.cast);
+    rounded.data = cast_.data();
   }
+  const std::vector<std::byte*> planes = MakeRoom(output, weights.rows, tile);
+  const quant::TileOutput job{output.codec, ImportanceOf(output, first_row), planes, nullptr};
+  ASSIGN_OR_RETURN(std::optional<int64_t> bad, encoder_.Encode(rounded, {&job, 1}));
+  if (!bad.has_value() && output.codec->weights_per_block() > 1) {
+    const std::vector<const std::byte*> stored(planes.begin(), planes.end());
+    tile.error = meter_.Measure(source, *output.codec, stored);
+  }
+  return bad;
+}
+
+EncodedTile EncodeValues(const OutputTensor& output) {
   EncodedTile tile;
-  tile.planes = Encode(*output.codec, input.data(), rows, columns);
-  if (output.codec->weights_per_block() > 1) {
-    std::vector<float> decoded(source.size());
-    Decode(*output.codec, tile.planes, rows, columns, decoded.data());
-    tile.error = Compare(source, decoded);
-  }
+  const int64_t columns = output.columns();
+  const int64_t rows = columns == 0 ? 0 : static_cast<int64_t>(output.values.size()) / columns;
+  const std::vector<std::byte*> planes = MakeRoom(output, rows, tile);
+  output.codec->Encode({WeightType::kF32, output.values.data(), rows, columns}, nullptr, planes);
   return tile;
 }
 

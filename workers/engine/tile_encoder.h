@@ -1,31 +1,60 @@
-// Encodes a tile, some rows of one source tensor, for one output tensor.
+// Encodes a tile, some rows of one source tensor, for the output tensors that come from it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "workers/formats/output_plan.h"
+#include "workers/quant/device.h"
 
 namespace quantd {
 
-// How far an encoding is from its source, over any number of tiles.
-struct EncodingError {
-  double squared_difference = 0.0;
-  double squared_source = 0.0;
-  double largest = 0.0;
-
-  void Add(const EncodingError& other);
-  // Root mean square of the difference over that of the source; 0 for a source of zeros.
-  double Relative() const;
-};
-
 struct EncodedTile {
   std::vector<std::vector<std::byte>> planes;
-  EncodingError error;  // zero for plain floats
+  quant::EncodingError error;  // zero for plain floats and for rows that were copied
 };
 
-// `weights` are rows * columns source weights. Rows are a multiple of output.rows_per_head.
-EncodedTile EncodeTile(const OutputTensor& output, std::span<const float> weights, int64_t rows);
+// Rows of a source tensor, as its file stores them.
+struct SourceRows {
+  const quant::Codec* codec = nullptr;  // of one plane
+  std::span<const std::byte> stored;
+  int64_t first_row = 0;  // of the tensor
+  int64_t rows = 0;
+  int64_t columns = 0;
+};
+
+// For one thread: keeps its working memory.
+class OutputEncoder {
+ public:
+  // `encoder` outlives it.
+  explicit OutputEncoder(quant::TileEncoder& encoder) : encoder_(encoder) {}
+
+  // tiles[i] becomes the rows of outputs[i]; room that a tile has already is used again. Rows are a multiple
+  // of every output's rows_per_head. Returns the index, in these rows, of the first weight that is not
+  // finite, if any.
+  absl::StatusOr<std::optional<int64_t>> Encode(const SourceRows& source,
+                                                std::span<const OutputTensor* const> outputs,
+                                                std::span<EncodedTile> tiles);
+
+ private:
+  quant::WeightRows WeightsOf(const SourceRows& source);
+  absl::StatusOr<std::optional<int64_t>> EncodeTogether(const quant::WeightRows& weights, int64_t first_row,
+                                                        std::span<const OutputTensor* const> outputs,
+                                                        std::span<EncodedTile* const> tiles);
+  absl::StatusOr<std::optional<int64_t>> EncodeChanged(const quant::WeightRows& weights, int64_t first_row,
+                                                       const OutputTensor& output, EncodedTile& tile);
+
+  quant::TileEncoder& encoder_;
+  quant::ErrorMeter meter_;
+  std::vector<float> decoded_;
+  std::vector<std::byte> reordered_;
+  std::vector<std::byte> cast_;
+};
+
+// Rows of a computed tensor.
+EncodedTile EncodeValues(const OutputTensor& output);
 
 }  // namespace quantd

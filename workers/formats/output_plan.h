@@ -1,6 +1,7 @@
 // What one target will write, decided before the first weight is read.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -55,6 +56,12 @@ struct OutputTensor {
     int64_t count = 1;
     for (int64_t dimension : shape) count *= dimension;
     return count;
+  }
+  // Rows that share one importance of columns: those of one matrix, or all.
+  int64_t rows_per_importance() const {
+    const int64_t rows = columns() == 0 ? 0 : elements() / columns();
+    if (importance == nullptr || importance->empty()) return std::max<int64_t>(1, rows);
+    return std::max<int64_t>(1, rows * columns() / static_cast<int64_t>(importance->size()));
   }
   int64_t PlaneBytes(size_t plane) const {
     return elements() / codec->weights_per_block() * codec->planes()[plane].bytes_per_block;

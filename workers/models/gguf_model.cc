@@ -8,7 +8,7 @@
 #include "workers/formats/gguf_reader.h"
 #include "workers/models/gguf_parameters.h"
 #include "workers/models/match_tensors.h"
-#include "workers/quant/finite.h"
+#include "workers/quant/device.h"
 
 namespace quantd {
 namespace {
@@ -39,7 +39,8 @@ absl::StatusOr<FrequencyFactors> ReadFactors(const SourceTensor& tensor, const H
   FrequencyFactors factors{tensor.name, std::vector<float>(static_cast<size_t>(pairs))};
   const std::byte* plane = bytes.data();
   tensor.codec->Decode({&plane, 1}, 1, pairs, factors.values.data());
-  if (std::optional<size_t> bad = quant::FirstNonFinite(factors.values)) {
+  if (std::optional<int64_t> bad =
+          quant::FirstNonFinite({quant::WeightType::kF32, factors.values.data(), 1, pairs})) {
     return absl::InvalidArgumentError(absl::StrCat(tensor.path, ": tensor ", tensor.name,
                                                    " has a weight that is not finite at index ", *bad));
   }

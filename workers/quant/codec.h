@@ -12,7 +12,7 @@
 // that use it put more of the error where activations are small.
 //
 // Codecs are stateless, immutable and safe to use from any number of threads. They never allocate per call on
-// the heap in proportion to the rows. Inputs must be finite (callers refuse other values; see finite.h): on
+// the heap in proportion to the rows. Inputs must be finite (callers refuse other values; see device.h): on
 // NaN or infinity the output is unspecified, but no memory outside the planes is touched.
 #pragma once
 

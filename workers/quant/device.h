@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "workers/quant/codec.h"
@@ -23,6 +24,21 @@ struct EncodingError {
   void Add(const EncodingError& other);
   // Root mean square of the difference over that of the source; 0 for a source of zeros.
   double Relative() const;
+};
+
+// Index of the first weight that is NaN or infinite, if any. Memory speed.
+std::optional<int64_t> FirstNonFinite(const WeightRows& weights);
+
+// Measures stored rows against their source. Keeps its working memory; not to be shared between threads.
+class ErrorMeter {
+ public:
+  // The same numbers on every CPU target.
+  EncodingError Measure(const WeightRows& source, const Codec& codec,
+                        std::span<const std::byte* const> planes);
+
+ private:
+  std::vector<float> decoded_;
+  std::vector<float> widened_;
 };
 
 // One output of a tile.

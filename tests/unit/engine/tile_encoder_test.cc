@@ -33,6 +33,18 @@ std::vector<float> Counting(size_t count) {
   return weights;
 }
 
+// Rows of F32 weights, encoded by the CPU.
+EncodedTile EncodeTile(const OutputTensor& output, const std::vector<float>& weights, int64_t rows) {
+  const std::unique_ptr<quant::TileEncoder> cpu = *quant::OpenCpuDevice()->NewEncoder();
+  const SourceRows source{quant::FindCodec("F32"), std::as_bytes(std::span(weights)), 0, rows,
+                          static_cast<int64_t>(weights.size()) / rows};
+  const OutputTensor* outputs[] = {&output};
+  EncodedTile tiles[1];
+  const auto bad = OutputEncoder(*cpu).Encode(source, outputs, tiles);
+  EXPECT_TRUE(bad.ok() && !bad->has_value());
+  return tiles[0];
+}
+
 TEST(EncodeTile, PlainFloatsAreCopiedAndHaveNoError) {
   const EncodedTile tile = EncodeTile(Output("F32", {2, 3}), Counting(6), 2);
   ASSERT_EQ(tile.planes.size(), 1u);
@@ -72,14 +84,14 @@ TEST(EncodeTile, MeasuresTheErrorAgainstTheSource) {
 }
 
 TEST(EncodingError, AddsUpOverTiles) {
-  EncodingError sum;
+  quant::EncodingError sum;
   sum.Add({1.0, 50.0, 0.5});
   sum.Add({3.0, 350.0, 0.25});
   EXPECT_DOUBLE_EQ(sum.Relative(), 0.1);
   EXPECT_DOUBLE_EQ(sum.largest, 0.5);
 }
 
-TEST(EncodingError, IsZeroForASourceOfZeros) { EXPECT_EQ(EncodingError().Relative(), 0.0); }
+TEST(EncodingError, IsZeroForASourceOfZeros) { EXPECT_EQ(quant::EncodingError().Relative(), 0.0); }
 
 }  // namespace
 }  // namespace quantd
