@@ -1,6 +1,8 @@
 #include "workers/engine/verification.h"
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -50,6 +52,20 @@ absl::Status Differs(const std::string& path, const std::string& what) {
   return absl::DataLossError(absl::StrCat(path, ": ", what, " is not what was written when it is read back"));
 }
 
+// Reads the file front to back; `take` gets each chunk.
+absl::Status ReadChunks(const RandomAccessFile& file, const std::function<absl::Status()>& keep_going,
+                        const std::function<void(uint64_t offset, std::span<const std::byte>)>& take) {
+  std::vector<std::byte> buffer(kChunkBytes);
+  for (uint64_t offset = 0; offset < file.size(); offset += buffer.size()) {
+    const std::span<std::byte> chunk =
+        std::span(buffer).first(std::min<uint64_t>(buffer.size(), file.size() - offset));
+    RETURN_IF_ERROR(keep_going());
+    RETURN_IF_ERROR(file.ReadAt(offset, chunk));
+    take(offset, chunk);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, const ArtifactStore& artifact,
                                                   const StoredFile& stored,
                                                   const std::function<absl::Status()>& keep_going) {
@@ -58,17 +74,25 @@ absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, con
   absl::StatusOr<std::vector<StoredTensor>> described = writer.ReadBack(stored.path, *file);
   if (!described.ok())
     return Differs(stored.path, absl::StrCat("the header (", std::string(described.status().message()), ")"));
+  // The file's digest and its tensors' are computed side by side, each in a pass of its own: hashing takes
+  // longer than reading what was just written.
+  std::atomic<bool> is_stopped = false;
   TensorDigests tensors(*std::move(described));
+  std::future<absl::Status> tensor_pass = std::async(std::launch::async, [&] {
+    const auto until_stopped = [&] {
+      return is_stopped ? absl::CancelledError("stopped") : absl::OkStatus();
+    };
+    return ReadChunks(*file, until_stopped, [&](uint64_t offset, std::span<const std::byte> chunk) {
+      tensors.Update(offset, chunk);
+    });
+  });
   Sha256 digest;
-  std::vector<std::byte> buffer(kChunkBytes);
-  for (uint64_t offset = 0; offset < file->size(); offset += buffer.size()) {
-    const std::span<std::byte> chunk =
-        std::span(buffer).first(std::min<uint64_t>(buffer.size(), file->size() - offset));
-    RETURN_IF_ERROR(keep_going());
-    RETURN_IF_ERROR(file->ReadAt(offset, chunk));
-    digest.Update(chunk);
-    tensors.Update(offset, chunk);
-  }
+  const absl::Status file_pass = ReadChunks(
+      *file, keep_going, [&](uint64_t, std::span<const std::byte> chunk) { digest.Update(chunk); });
+  is_stopped = !file_pass.ok();
+  const absl::Status tensor_status = tensor_pass.get();
+  RETURN_IF_ERROR(file_pass);
+  RETURN_IF_ERROR(tensor_status);
   if (digest.FinishHex() != stored.sha256) return Differs(stored.path, "the file");
   return tensors.Take();
 }

@@ -9,9 +9,9 @@ namespace {
 
 std::vector<const Codec*> MakeList() {
   std::vector<const Codec*> list = {
-      &CodecF32(),  &CodecF16(),  &CodecBf16(), &CodecQ4_0(),   &CodecQ4_1(),
-      &CodecQ5_0(), &CodecQ5_1(), &CodecQ8_0(), &CodecQ2_K(),   &CodecQ3_K(),
-      &CodecQ4_K(), &CodecQ5_K(), &CodecQ6_K(), &CodecIQ4_NL(), &CodecIQ4_XS(),
+      &CodecF32(),    &CodecF16(),   &CodecBf16(),  &CodecQ4_0(), &CodecQ4_1(), &CodecQ5_0(),  &CodecQ5_1(),
+      &CodecQ8_0(),   &CodecQ2_K(),  &CodecQ3_K(),  &CodecQ4_K(), &CodecQ5_K(), &CodecQ6_K(),  &CodecIQ4_NL(),
+      &CodecIQ4_XS(), &CodecTQ1_0(), &CodecTQ2_0(), &CodecQ1_0(), &CodecQ2_0(), &CodecMXFP4(), &CodecNVFP4(),
   };
   for (const auto& codec : MlxAffineCodecs()) list.push_back(codec.get());
   return list;

@@ -31,6 +31,16 @@ const Codec& CodecQ6_K();
 const Codec& CodecIQ4_NL();
 const Codec& CodecIQ4_XS();
 
+// ternary.cc
+const Codec& CodecTQ1_0();
+const Codec& CodecTQ2_0();
+const Codec& CodecQ1_0();
+const Codec& CodecQ2_0();
+
+// fp4.cc
+const Codec& CodecMXFP4();
+const Codec& CodecNVFP4();
+
 // mlx_affine.cc: every width, group size and stored type.
 const std::vector<std::unique_ptr<const Codec>>& MlxAffineCodecs();
 
