@@ -33,6 +33,17 @@ class BlockView {
   const float* block_;
 };
 
+// The importance of a block's columns, and the mean square of its row.
+class ImportanceBlockView : public BlockView {
+ public:
+  QUANTD_LANE ImportanceBlockView(const float* importance, float row_mean_square)
+      : BlockView(importance), row_mean_square_(row_mean_square) {}
+  QUANTD_LANE float RowMeanSquare() const { return row_mean_square_; }
+
+ private:
+  float row_mean_square_;
+};
+
 struct NoImportance {
   static constexpr bool kPresent = false;
   template <int N>

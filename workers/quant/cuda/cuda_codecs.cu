@@ -1,6 +1,13 @@
 #include "workers/quant/cuda/cuda_codecs.h"
 
+#include "workers/quant/codecs/fp4-inl.h"
+#include "workers/quant/codecs/iq4-inl.h"
+#include "workers/quant/codecs/q2_k-inl.h"
+#include "workers/quant/codecs/q3_k-inl.h"
 #include "workers/quant/codecs/q4_k_q5_k-inl.h"
+#include "workers/quant/codecs/q6_k-inl.h"
+#include "workers/quant/codecs/small_blocks-inl.h"
+#include "workers/quant/codecs/ternary-inl.h"
 #include "workers/quant/cuda/kernels.cuh"
 
 namespace quantd::quant {
@@ -10,8 +17,15 @@ unsigned GridOf(int64_t blocks) { return static_cast<unsigned>((blocks + kThread
 
 template <template <class> class Code>
 void Encode(const CudaBlocks& blocks, cudaStream_t stream) {
-  EncodeKernel<Code<OneLane>><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(
-      blocks.weights, blocks.importance, blocks.blocks, blocks.blocks_per_row, blocks.stored);
+  using LaneCode = Code<OneLane>;
+  if constexpr (requires { LaneCode::kUsesRowMeanSquare; }) {
+    if (blocks.importance != nullptr) {
+      const int64_t rows = blocks.blocks / blocks.blocks_per_row;
+      RowMeanSquareKernel<<<GridOf(rows), kThreads, 0, stream>>>(
+          blocks.weights, rows, blocks.blocks_per_row * LaneCode::kWeights, blocks.row_mean_squares);
+    }
+  }
+  EncodeKernel<LaneCode><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks);
 }
 
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
@@ -27,8 +41,15 @@ constexpr CudaCodec MakeCodec(std::string_view name) {
 }
 
 constexpr CudaCodec kCodecs[] = {
-    MakeCodec<Q4_K, BlockQ4_K, DecodeBlock>("Q4_K"),
-    MakeCodec<Q5_K, BlockQ5_K, DecodeBlock>("Q5_K"),
+    MakeCodec<Q4_0, BlockQ4_0, DecodeBlock>("Q4_0"),       MakeCodec<Q4_1, BlockQ4_1, DecodeBlock>("Q4_1"),
+    MakeCodec<Q5_0, BlockQ5_0, DecodeBlock>("Q5_0"),       MakeCodec<Q5_1, BlockQ5_1, DecodeBlock>("Q5_1"),
+    MakeCodec<Q8_0, BlockQ8_0, DecodeBlock>("Q8_0"),       MakeCodec<Q2_K, BlockQ2_K, DecodeBlock>("Q2_K"),
+    MakeCodec<Q3_K, BlockQ3_K, DecodeBlock>("Q3_K"),       MakeCodec<Q4_K, BlockQ4_K, DecodeBlock>("Q4_K"),
+    MakeCodec<Q5_K, BlockQ5_K, DecodeBlock>("Q5_K"),       MakeCodec<Q6_K, BlockQ6_K, DecodeBlock>("Q6_K"),
+    MakeCodec<Iq4Nl, BlockIq4Nl, DecodeBlock>("IQ4_NL"),   MakeCodec<Iq4Xs, BlockIq4Xs, DecodeBlock>("IQ4_XS"),
+    MakeCodec<Tq1_0, BlockTq1_0, DecodeBlock>("TQ1_0"),    MakeCodec<Tq2_0, BlockTq2_0, DecodeBlock>("TQ2_0"),
+    MakeCodec<Q1_0, BlockQ1_0, DecodeBlock>("Q1_0"),       MakeCodec<Q2_0, BlockQ2_0, DecodeBlock>("Q2_0"),
+    MakeCodec<Mxfp4, BlockMxfp4, DecodeBlock>("MXFP4"),    MakeCodec<Nvfp4, BlockNvfp4, DecodeBlock>("NVFP4"),
 };
 
 }  // namespace cuda

@@ -24,6 +24,7 @@ struct CudaBlocks {
   int64_t blocks = 0;
   int64_t blocks_per_row = 0;
   const float* importance = nullptr;  // null, or one number for each column
+  float* row_mean_squares = nullptr;  // where there is importance: room for one number for each row
   uint8_t* stored = nullptr;
 };
 

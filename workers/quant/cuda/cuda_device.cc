@@ -118,6 +118,9 @@ class CudaEncoder final : public TileEncoder {
       if (absl::Status status = CopyImportance(output.importance, weights.columns); !status.ok())
         return status;
       blocks.importance = importance_.As<float>();
+      const int64_t row_bytes = weights.rows * static_cast<int64_t>(sizeof(float));
+      if (absl::Status status = row_mean_squares_.Reserve(row_bytes); !status.ok()) return status;
+      blocks.row_mean_squares = row_mean_squares_.As<float>();
     }
     codec->encode(blocks, stream_);
     if (staged == 0) staged = sizeof(kNone);
@@ -187,6 +190,7 @@ class CudaEncoder final : public TileEncoder {
   CudaBuffer widened_;  // the same as floats, unless they were
   float* floats_ = nullptr;
   CudaBuffer importance_;
+  CudaBuffer row_mean_squares_;
   CudaBuffer non_finite_;
   std::vector<CudaBuffer> stored_;
   std::vector<CudaBuffer> sums_of_;

@@ -56,9 +56,10 @@ absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const Weigh
   const int64_t count = weights.rows * weights.columns;
   std::vector<float> floats(static_cast<size_t>(count));
   Widen(weights, 0, count, floats.data());
-  CudaBuffer source(budget), columns(budget), stored(budget);
+  CudaBuffer source(budget), columns(budget), row_mean_squares(budget), stored(budget);
   absl::Status status = source.Reserve(count * static_cast<int64_t>(sizeof(float)));
   if (status.ok()) status = columns.Reserve(weights.columns * static_cast<int64_t>(sizeof(float)));
+  if (status.ok()) status = row_mean_squares.Reserve(weights.rows * static_cast<int64_t>(sizeof(float)));
   if (status.ok()) status = stored.Reserve(weights.rows * codec.RowBytes(0, weights.columns));
   if (!status.ok()) return status;
   cudaMemcpy(source.As<void>(), floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice);
@@ -71,6 +72,7 @@ absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const Weigh
     cudaMemcpy(columns.As<void>(), importance, static_cast<size_t>(weights.columns) * sizeof(float),
                cudaMemcpyHostToDevice);
     blocks.importance = columns.As<float>();
+    blocks.row_mean_squares = row_mean_squares.As<float>();
   }
   return MedianSeconds(budget.device(), [&](cudaStream_t stream) { kernel->encode(blocks, stream); });
 }

@@ -12,21 +12,28 @@ namespace quantd::quant::cuda {
 
 inline constexpr int kThreads = 128;
 
-// Encodes `blocks` blocks that follow each other in memory; `importance` is null or one number for each column of a
-// row of blocks_per_row blocks.
+// Encodes blocks that follow each other in memory.
 template <class Code>
-__global__ void __launch_bounds__(kThreads)
-    EncodeKernel(const float* weights, const float* importance, int64_t blocks, int64_t blocks_per_row,
-                 uint8_t* out) {
+__global__ void __launch_bounds__(kThreads) EncodeKernel(CudaBlocks blocks) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (block >= blocks) return;
-  const BlockView view(weights + block * Code::kWeights);
-  BlockWords<Code::kBytes, Code::kLead> words(out + block * Code::kBytes);
-  if (importance != nullptr) {
-    Code::Encode(view, BlockView(importance + block % blocks_per_row * Code::kWeights), words);
+  if (block >= blocks.blocks) return;
+  const BlockView view(blocks.weights + block * Code::kWeights);
+  BlockWords<Code::kBytes, Code::kLead> words(blocks.stored + block * Code::kBytes);
+  if (blocks.importance != nullptr) {
+    const int64_t row = block / blocks.blocks_per_row, column = block % blocks.blocks_per_row * Code::kWeights;
+    Code::Encode(view, ImportanceBlockView(blocks.importance + column, blocks.row_mean_squares[row]), words);
   } else {
     Code::Encode(view, NoImportance(), words);
   }
+}
+
+// The mean square of each row, summed one weight after the other as on the CPU: a thread a row.
+inline __global__ void RowMeanSquareKernel(const float* weights, int64_t rows, int64_t columns, float* mean_squares) {
+  const int64_t row = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (row >= rows) return;
+  float sum = 0.0f;
+  for (int64_t i = 0; i < columns; ++i) sum += weights[row * columns + i] * weights[row * columns + i];
+  mean_squares[row] = sum / static_cast<float>(columns);
 }
 
 // Decodes what was stored and compares it with the source. Sums are taken in a fixed order: results repeat.

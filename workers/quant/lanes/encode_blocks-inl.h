@@ -4,6 +4,7 @@
 //   kWeights, kBytes   of a block;
 //   kLead              bytes before the block's first in its first word, so that the block's arrays fall on
 //                      whole words (a block of a 2-byte scale and words of levels has a lead of 2);
+//   kUsesRowMeanSquare (optional)   whether importance.RowMeanSquare() is asked for;
 //   static void Encode(weights, importance, words)   weights[i], importance[i] (or NoImportance),
 //   words.Set().
 #include <algorithm>
@@ -48,7 +49,8 @@ class BlockEncoder {
     const TileView<Lanes> weights(LoadWeights(first, count));
     WordTile<Lanes> words(word_tile_);
     if (importance_ != nullptr) {
-      LaneCode::Encode(weights, TileView<Lanes>(LoadImportance(first, count)), words);
+      const float* tile = LoadImportance(first, count);
+      LaneCode::Encode(weights, ImportanceView<Lanes>(tile, row_mean_squares_), words);
     } else {
       LaneCode::Encode(weights, NoImportance(), words);
     }
@@ -74,7 +76,26 @@ class BlockEncoder {
     for (int lane = 0; lane < kLanes; ++lane) {
       pointers_[lane] = lane < count ? importance_ + (first + lane) % blocks_per_row_ * kWeights : kZeros;
     }
+    if constexpr (requires { LaneCode::kUsesRowMeanSquare; }) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        row_mean_squares_[lane] = lane < count ? MeanSquareOf((first + lane) / blocks_per_row_) : 0.0f;
+      }
+    }
     return ToTile(importance_tile_);
+  }
+
+  // Summed one after the other, as the reference does. Blocks come row by row: the last row's is kept.
+  float MeanSquareOf(int64_t row) {
+    if (row == measured_row_) return measured_mean_square_;
+    float sum = 0.0f;
+    for (int64_t column = 0; column < weights_.columns; column += kWeights) {
+      float block[kWeights];
+      Widen(weights_, row * weights_.columns + column, kWeights, block);
+      for (float weight : block) sum += weight * weight;
+    }
+    measured_row_ = row;
+    measured_mean_square_ = sum / static_cast<float>(weights_.columns);
+    return measured_mean_square_;
   }
 
   const float* ToTile(float* tile) {
@@ -87,7 +108,10 @@ class BlockEncoder {
   const WeightRows& weights_;
   const float* importance_;
   const int64_t blocks_per_row_;
+  int64_t measured_row_ = -1;
+  float measured_mean_square_ = 0.0f;
   const float* pointers_[kLanes];
+  alignas(64) float row_mean_squares_[kLanes];
   alignas(64) float widened_[kLanes * kWeights];
   alignas(64) float weight_tile_[kLanes * kWeights];
   alignas(64) float importance_tile_[kLanes * kWeights];

@@ -30,6 +30,19 @@ class TileView {
   const float* tile_;
 };
 
+// The importance of one block's columns in each lane, and the mean square of the row that the block belongs
+// to, for codecs that use it.
+template <class L>
+class ImportanceView : public TileView<L> {
+ public:
+  QUANTD_LANE ImportanceView(const float* tile, const float* row_mean_squares)
+      : TileView<L>(tile), row_mean_squares_(row_mean_squares) {}
+  QUANTD_LANE typename L::Float RowMeanSquare() const { return L::Load(row_mean_squares_); }
+
+ private:
+  const float* row_mean_squares_;
+};
+
 // In the place of an importance tile where there is none.
 struct NoImportance {
   static constexpr bool kPresent = false;
