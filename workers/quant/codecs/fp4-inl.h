@@ -1,6 +1,7 @@
 // MXFP4 and NVFP4, as ggml stores them: 4-bit floats (E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives)
 // times a scale of 8 bits. MXFP4 (OCP Microscaling 1.0): blocks of 32, the scale a power of two. NVFP4:
 // blocks of 64 with an unsigned E4M3 scale for each 16.
+#include <bit>
 #include <cstdint>
 
 #include "workers/quant/lanes/half-inl.h"
@@ -16,7 +17,10 @@ HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
 // ggml keeps twice the E2M1 values, and half the scale.
-inline constexpr int8_t kTwiceE2M1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+QUANTD_TABLE float TwiceE2M1(int code) {
+  static constexpr int8_t kValues[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+  return static_cast<float>(kValues[code]);
+}
 
 // Half-way between neighbouring values, times a scale: what is above belongs to the larger value.
 template <class L>
@@ -173,21 +177,21 @@ struct Nvfp4 {
   }
 };
 
-constexpr void DecodeBlock(const BlockMxfp4& block, float* weights) {
+QUANTD_TABLE void DecodeBlock(const BlockMxfp4& block, float* weights) {
   const float scale = HalfOfE8M0(block.exponent);
   for (int i = 0; i < 16; ++i) {
-    weights[i] = static_cast<float>(kTwiceE2M1[block.levels[i] & 15]) * scale;
-    weights[16 + i] = static_cast<float>(kTwiceE2M1[block.levels[i] >> 4]) * scale;
+    weights[i] = TwiceE2M1(block.levels[i] & 15) * scale;
+    weights[16 + i] = TwiceE2M1(block.levels[i] >> 4) * scale;
   }
 }
 
-constexpr void DecodeBlock(const BlockNvfp4& block, float* weights) {
+QUANTD_TABLE void DecodeBlock(const BlockNvfp4& block, float* weights) {
   for (int sub = 0; sub < 4; ++sub) {
     const float scale = HalfOfUE4M3(block.scales[sub]);
     for (int i = 0; i < 8; ++i) {
       const uint8_t byte = block.levels[8 * sub + i];
-      weights[16 * sub + i] = static_cast<float>(kTwiceE2M1[byte & 15]) * scale;
-      weights[16 * sub + 8 + i] = static_cast<float>(kTwiceE2M1[byte >> 4]) * scale;
+      weights[16 * sub + i] = TwiceE2M1(byte & 15) * scale;
+      weights[16 * sub + 8 + i] = TwiceE2M1(byte >> 4) * scale;
     }
   }
 }

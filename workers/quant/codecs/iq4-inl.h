@@ -19,26 +19,31 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// The values of the sixteen levels. (ggml's choice; a cubic is close to them, but not equal.)
-inline constexpr SmallTable kIq4Values = {
-    {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}};
+// The values of the sixteen levels. (ggml's choice; a cubic is close to them, but not equal.) Tables are local to
+// functions: that is where a GPU may read them.
+QUANTD_TABLE const SmallTable& Iq4Values() {
+  static constexpr SmallTable kValues = {
+      {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}};
+  return kValues;
+}
 
 // Half-way between neighbouring values: what is not below belongs to the upper one.
-constexpr float Iq4Threshold(int level) {
-  return (kIq4Values.values[level] + kIq4Values.values[level + 1]) / 2.0f;
-}
+inline constexpr float kIq4Thresholds[15] = {-115.5f, -93.5f, -74.0f, -57.0f, -42.0f, -28.5f, -16.0f, -4.5f,
+                                             7.0f,    19.0f,  31.5f,  45.5f,  61.0f,  79.0f,  101.0f};
 
-// The thresholds that a binary search asks after `kBits` bits of the level are known, by those bits.
+// The thresholds that a binary search asks after kBits bits of the level are known, by those bits.
 template <int kBits>
-constexpr SmallTable Iq4Thresholds() {
+constexpr SmallTable MakeIq4Thresholds() {
   SmallTable table{};
   constexpr int kStep = 16 >> kBits;
-  for (int i = 0; i < 16; ++i) table.values[i] = Iq4Threshold((i % (1 << kBits)) * kStep + kStep / 2 - 1);
+  for (int i = 0; i < 16; ++i) table.values[i] = kIq4Thresholds[(i % (1 << kBits)) * kStep + kStep / 2 - 1];
   return table;
 }
-inline constexpr SmallTable kIq4AfterOne = Iq4Thresholds<1>();
-inline constexpr SmallTable kIq4AfterTwo = Iq4Thresholds<2>();
-inline constexpr SmallTable kIq4AfterThree = Iq4Thresholds<3>();
+template <int kBits>
+QUANTD_TABLE const SmallTable& Iq4Thresholds() {
+  static constexpr SmallTable kThresholds = MakeIq4Thresholds<kBits>();
+  return kThresholds;
+}
 
 // Level whose value is nearest to x. NaN gives the highest, as in ggml.
 template <class L>
@@ -47,10 +52,10 @@ QUANTD_LANE typename L::Int NearestIq4Level(typename L::Float x) {
   const auto next = [&](Int bits, typename L::Float threshold) {
     return bits + bits + L::Select(x < threshold, Int(0), Int(1));
   };
-  Int level = L::Select(x < typename L::Float(Iq4Threshold(7)), Int(0), Int(1));
-  level = next(level, L::template Lookup<8>(kIq4AfterOne, level));
-  level = next(level, L::template Lookup<8>(kIq4AfterTwo, level));
-  return next(level, L::template Lookup<8>(kIq4AfterThree, level));
+  Int level = L::Select(x < typename L::Float(kIq4Thresholds[7]), Int(0), Int(1));
+  level = next(level, L::template Lookup<8>(Iq4Thresholds<1>(), level));
+  level = next(level, L::template Lookup<8>(Iq4Thresholds<2>(), level));
+  return next(level, L::template Lookup<8>(Iq4Thresholds<3>(), level));
 }
 
 // The scale of one block: fifteen around the one that puts the largest weight on the lowest value are tried,
@@ -64,12 +69,12 @@ QUANTD_LANE typename L::Float FitIq4Scale(const Weights& x, const Importance& w)
   for (int step = 0; step <= 2 * kTries + 1; ++step) {
     // The first try is the middle one, but its inverse is rounded twice.
     const Float inverse = step == 0
-                              ? Float(1.0f) / (-peak / Float(kIq4Values.values[0]))
-                              : Float(static_cast<float>(step - 1 - kTries) + kIq4Values.values[0]) / peak;
+                              ? Float(1.0f) / (-peak / Float(-127.0f))
+                              : Float(static_cast<float>(step - 1 - kTries) - 127.0f) / peak;
     Float sum_qx = 0.0f, sum_q2 = 0.0f;
     QUANTD_UNROLL
     for (int i = 0; i < 32; ++i) {
-      const Float value = L::template Lookup<16>(kIq4Values, NearestIq4Level<L>(inverse * x[i]));
+      const Float value = L::template Lookup<16>(Iq4Values(), NearestIq4Level<L>(inverse * x[i]));
       const Float wq = w[i] * value;
       sum_qx = sum_qx + wq * x[i];
       sum_q2 = sum_q2 + wq * value;
@@ -197,18 +202,18 @@ struct Iq4Xs {
   }
 };
 
-constexpr void DecodeIq4Levels(const uint8_t* levels, float scale, float* weights) {
+QUANTD_TABLE void DecodeIq4Levels(const uint8_t* levels, float scale, float* weights) {
   for (int i = 0; i < 16; ++i) {
-    weights[i] = scale * kIq4Values.values[levels[i] & 15];
-    weights[i + 16] = scale * kIq4Values.values[levels[i] >> 4];
+    weights[i] = scale * Iq4Values().values[levels[i] & 15];
+    weights[i + 16] = scale * Iq4Values().values[levels[i] >> 4];
   }
 }
 
-constexpr void DecodeBlock(const BlockIq4Nl& block, float* weights) {
+QUANTD_TABLE void DecodeBlock(const BlockIq4Nl& block, float* weights) {
   DecodeIq4Levels(block.levels, HalfToFloat(block.scale), weights);
 }
 
-constexpr void DecodeBlock(const BlockIq4Xs& block, float* weights) {
+QUANTD_TABLE void DecodeBlock(const BlockIq4Xs& block, float* weights) {
   for (int b = 0; b < 8; ++b) {
     const int low = block.scales_low[b / 2] >> (b % 2 * 4) & 15, high = block.scales_high >> (2 * b) & 3;
     const float scale = HalfToFloat(block.scale) * static_cast<float>((low | high << 4) - 32);

@@ -11,6 +11,7 @@ namespace quantd::quant::cuda {
 // N consecutive elements, kept in registers: every index must be known when the loops are unrolled.
 template <int N>
 struct RegisterSlice {
+  static constexpr bool kPresent = true;
   float values[N];
   QUANTD_LANE float operator[](int i) const { return values[i]; }
 };

@@ -29,6 +29,7 @@ class CudaEncoder final : public TileEncoder {
         source_(budget),
         widened_(budget),
         importance_(budget),
+        row_mean_squares_(budget),
         non_finite_(budget) {}
   ~CudaEncoder() override {
     if (stream_ != nullptr) cudaStreamDestroy(stream_);

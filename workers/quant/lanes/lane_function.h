@@ -3,12 +3,17 @@
 //
 // QUANTD_UNROLL stands before a loop over an array of lanes. A GPU keeps such an array in registers, which
 // needs every index at compile time; a CPU keeps it in its first-level cache, and decides for itself.
+//
+// QUANTD_TABLE marks other functions that a GPU runs too: those that have tables, which are no constants to a
+// constexpr function of its, and what calls them.
 #pragma once
 
 #if defined(__CUDACC__)
 #define QUANTD_LANE __host__ __device__ __forceinline__
+#define QUANTD_TABLE __host__ __device__ inline
 #define QUANTD_UNROLL _Pragma("unroll")
 #else
 #define QUANTD_LANE inline __attribute__((always_inline))
+#define QUANTD_TABLE inline
 #define QUANTD_UNROLL
 #endif
