@@ -42,6 +42,7 @@ struct Flags {
   std::string metrics_listen = "127.0.0.1:7601";
   int workers = 1;
   int worker_threads = 0;
+  std::string worker_device = "auto";
   std::string log_format = "text";
   std::string catalogue;
   std::string objects;
@@ -72,6 +73,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--worker-threads", flags.worker_threads, "Threads of each worker; 0 means all cores")
       ->envname("QUANTD_WORKER_THREADS")
       ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--worker-device", flags.worker_device, "Where workers encode: auto, cpu or cuda")
+      ->envname("QUANTD_WORKER_DEVICE")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   app.add_option("--log-format", flags.log_format, "text or json")
       ->envname("QUANTD_LOG_FORMAT")
@@ -126,11 +131,11 @@ class Server {
                                   return metrics_.Render();
                                 },
                                 [this] { return !draining_ && engines_.Get().has_value(); }));
-    supervisor_ = std::make_unique<Supervisor>(
-        SupervisorOptions{flags_.workers, flags_.worker_threads, address_, flags_.objects, flags_.log_format,
-                          [this](const std::string& worker_id, const std::string& how) {
-                            dispatcher_->WorkerEnded(worker_id, how);
-                          }});
+    supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
+        flags_.workers, flags_.worker_threads, flags_.worker_device, address_, flags_.objects,
+        flags_.log_format, [this](const std::string& worker_id, const std::string& how) {
+          dispatcher_->WorkerEnded(worker_id, how);
+        }});
     std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
     std::fflush(stdout);
     return absl::OkStatus();

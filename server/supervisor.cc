@@ -40,13 +40,25 @@ Supervisor::~Supervisor() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-pid_t Supervisor::Start(const std::string& worker_id) {
+pid_t Supervisor::Start(int index, const std::string& worker_id) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "quantd-worker";
   const std::string threads = std::to_string(options_.threads);
-  std::vector<std::string> arguments = {program,        "--server",          options_.server,
-                                        "--objects",    options_.objects,    "--threads",
-                                        threads,        "--parent",          std::to_string(::getpid()),
-                                        "--log-format", options_.log_format, "--worker-id",
+  std::vector<std::string> arguments = {program,
+                                        "--server",
+                                        options_.server,
+                                        "--objects",
+                                        options_.objects,
+                                        "--threads",
+                                        threads,
+                                        "--parent",
+                                        std::to_string(::getpid()),
+                                        "--device",
+                                        options_.device,
+                                        "--cuda-index",
+                                        std::to_string(index),
+                                        "--log-format",
+                                        options_.log_format,
+                                        "--worker-id",
                                         worker_id};
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -62,7 +74,7 @@ void Supervisor::Run(int index) {
   while (!stopping_) {
     const auto begin = std::chrono::steady_clock::now();
     const std::string worker_id = absl::StrCat("local-", index, "-", RandomId());
-    const pid_t pid = Start(worker_id);
+    const pid_t pid = Start(index, worker_id);
     int status = 0;
     bool ended = pid < 0;
     std::chrono::steady_clock::time_point asked;

@@ -14,6 +14,7 @@ namespace quantd {
 struct SupervisorOptions {
   int workers = 1;
   int threads = 0;      // of each worker; 0 means all cores
+  std::string device;   // "auto", "cpu" or "cuda"; worker i takes GPU i, counted around
   std::string server;   // address the workers call
   std::string objects;  // URL of the object store
   std::string log_format;
@@ -31,7 +32,7 @@ class Supervisor {
 
  private:
   void Run(int index);
-  pid_t Start(const std::string& worker_id);
+  pid_t Start(int index, const std::string& worker_id);
 
   SupervisorOptions options_;
   std::atomic<bool> stopping_ = false;

@@ -106,7 +106,7 @@ LeaseLoop::LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store,
     : stub_(v1::WorkerService::NewStub(channel)),
       store_(store),
       options_(std::move(options)),
-      engine_(DescribeEngine()) {}
+      engine_(DescribeEngine(options_.devices->kind())) {}
 
 void LeaseLoop::Run(const std::atomic<bool>& stopping) {
   while (!stopping) {
@@ -142,11 +142,12 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
   v1::CompleteRequest complete;
   absl::Status result;
   bool lost = false;
-  TaskFigures figures;
+  TaskFigures figures(options_.devices->kind());
   {
     Heartbeats heartbeats(*stub_, assignment, figures, stopping);
     TaskOptions options;
     options.threads = options_.threads;
+    options.devices = options_.devices;
     options.on_progress = [&](const v1::JobProgress& progress) {
       figures.EnterStage(progress.stage());
       return heartbeats.Progress(progress);

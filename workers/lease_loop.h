@@ -8,6 +8,7 @@
 
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "storage/objects/object_store.h"
+#include "workers/engine/device_policy.h"
 
 namespace quantd {
 
@@ -15,7 +16,8 @@ struct LeaseLoopOptions {
   std::string worker_id;
   std::vector<v1::TaskKind> kinds;
   int threads = 1;
-  bool once = false;  // ends after one task
+  bool once = false;                // ends after one task
+  DevicePolicy* devices = nullptr;  // where jobs are encoded; outlives the loop
 };
 
 class LeaseLoop {

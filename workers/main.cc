@@ -2,6 +2,7 @@
 #include <grpcpp/grpcpp.h>
 #include <malloc.h>
 #include <signal.h>
+#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -14,8 +15,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/random_id.h"
+#include "base/status.h"
 #include "storage/objects/open_store.h"
+#include "workers/engine/device_policy.h"
 #include "workers/lease_loop.h"
+#include "workers/quant/cpu_target.h"
 
 namespace quantd {
 namespace {
@@ -28,7 +32,22 @@ struct Flags {
   int parent = 0;
   bool once = false;
   std::string log_format = "text";
+  std::string device = "auto";
+  quant::CudaOptions cuda;
 };
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "quantd-worker: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+absl::StatusOr<std::unique_ptr<DevicePolicy>> OpenDevices(Flags flags) {
+  ASSIGN_OR_RETURN(DeviceChoice choice, ParseDeviceChoice(flags.device));
+  flags.cuda.index %= std::max(1, quant::CudaDeviceCount());
+  ASSIGN_OR_RETURN(std::unique_ptr<DevicePolicy> devices, DevicePolicy::Open(choice, flags.cuda));
+  devices->on_fallback = [](const std::string& reason) { spdlog::warn("{}", reason); };
+  return devices;
+}
 
 int Main(int argc, char** argv) {
   CLI::App app("quantd-worker: runs quantd's tasks");
@@ -43,6 +62,20 @@ int Main(int argc, char** argv) {
   app.add_option("--parent", flags.parent, "Ends when this process, its parent, does");
   app.add_flag("--once", flags.once, "Ends after one job");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_option(
+         "--device", flags.device,
+         "auto: a GPU where there is one, and the CPU for what it cannot do; cpu; cuda: a GPU or an error")
+      ->envname("QUANTD_DEVICE")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--cuda-index", flags.cuda.index,
+                 "Which GPU, counted around: N GPUs serve any number of workers")
+      ->envname("QUANTD_CUDA_INDEX")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--cuda-memory-limit", flags.cuda.memory_limit,
+                 "Most bytes of GPU memory to take; 0 means no limit")
+      ->envname("QUANTD_CUDA_MEMORY_LIMIT")
+      ->transform(CLI::AsSizeValue(false));
   CLI11_PARSE(app, argc, argv);
   SetUpLog("quantd-worker", flags.log_format);
 
@@ -58,11 +91,13 @@ int Main(int argc, char** argv) {
   // Tiles come and go between threads: few arenas keep what is free together.
   mallopt(M_ARENA_MAX, 2);
 
+  if (absl::Status status = quant::SetCpuTargetFromEnvironment(); !status.ok()) return Fail(status);
+  absl::StatusOr<std::unique_ptr<DevicePolicy>> devices = OpenDevices(flags);
+  if (!devices.ok()) return Fail(devices.status());
+  spdlog::info("encodes on {}", (*devices)->name());
+
   absl::StatusOr<std::unique_ptr<ObjectStore>> store = OpenObjectStore(flags.objects);
-  if (!store.ok()) {
-    std::fprintf(stderr, "quantd-worker: %s\n", std::string(store.status().message()).c_str());
-    return 1;
-  }
+  if (!store.ok()) return Fail(store.status());
   const int threads =
       flags.threads > 0 ? flags.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   if (flags.worker_id.empty()) {
@@ -80,10 +115,10 @@ int Main(int argc, char** argv) {
   {
     // Short tasks have a loop of their own: an inspection never waits for a job.
     std::jthread short_tasks([&] {
-      LeaseLoop loop(channel, **store, {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, false});
+      LeaseLoop loop(channel, **store, {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, false, devices->get()});
       loop.Run(stopping);
     });
-    LeaseLoop jobs(channel, **store, {flags.worker_id, {v1::QUANTIZE}, threads, flags.once});
+    LeaseLoop jobs(channel, **store, {flags.worker_id, {v1::QUANTIZE}, threads, flags.once, devices->get()});
     jobs.Run(stopping);
     stopping = true;
   }

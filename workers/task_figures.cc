@@ -36,7 +36,7 @@ v1::WorkerFigures TaskFigures::Take() {
   std::lock_guard lock(mutex_);
   v1::WorkerFigures out = std::exchange(increments_, {});
   out.set_memory_peak_bytes(PeakMemory());
-  out.set_device("cpu");
+  out.set_device(device_);
   return out;
 }
 

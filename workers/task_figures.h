@@ -12,6 +12,9 @@ namespace quantd {
 // Thread-safe.
 class TaskFigures {
  public:
+  // `device` is the one that the task is encoded on: "cpu" or "cuda".
+  explicit TaskFigures(std::string device) : device_(std::move(device)) {}
+
   // The task is in that stage from now on; the one before has ended.
   void EnterStage(const std::string& stage);
   void AddEncoded(const std::string& codec, int64_t bytes);
@@ -22,6 +25,7 @@ class TaskFigures {
   void GiveBack(const v1::WorkerFigures& figures);
 
  private:
+  const std::string device_;
   std::mutex mutex_;
   std::string stage_;
   std::chrono::steady_clock::time_point stage_begin_;

@@ -156,6 +156,7 @@ absl::Status Quantize(const Model& model, const v1::Assignment& assignment, Obje
                       const TaskOptions& options, v1::CompleteRequest& out) {
   JobOptions job;
   job.threads = options.threads;
+  job.devices = options.devices;
   job.artifact_prefix = assignment.artifact_prefix();
   for (const v1::SourceFile& source : assignment.files()) {
     job.sources.push_back({source.file().path(), source.file().sha256(), source.file().size()});
@@ -173,7 +174,7 @@ absl::Status Quantize(const Model& model, const v1::Assignment& assignment, Obje
 
 }  // namespace
 
-v1::Engine DescribeEngine() {
+v1::Engine DescribeEngine(const std::string& device) {
   v1::Engine engine;
   engine.set_version(kEngineVersion);
   for (const FormatInfo& info : Formats()) {
@@ -200,7 +201,7 @@ v1::Engine DescribeEngine() {
     if (GgufTensorType(codec->name()) != kNoGgufTensorType)
       engine.add_source_types(std::string(codec->name()));
   }
-  engine.add_devices("cpu");
+  engine.add_devices(device);
   for (const quant::Codec* codec : quant::AllCodecs()) engine.add_codecs(std::string(codec->name()));
   return engine;
 }

@@ -7,14 +7,17 @@
 
 #include "quantd/v1/worker_service.pb.h"
 #include "storage/objects/object_store.h"
+#include "workers/engine/device_policy.h"
 
 namespace quantd {
 
 // What this engine can do, for LeaseRequest.
-v1::Engine DescribeEngine();
+// `device` is the one that it encodes on: "cpu" or "cuda".
+v1::Engine DescribeEngine(const std::string& device);
 
 struct TaskOptions {
   int threads = 1;
+  DevicePolicy* devices = nullptr;  // null: the CPU
   // Called often. Returning false stops the task with CANCELLED.
   std::function<bool(const v1::JobProgress&)> on_progress;
   // So many bytes more of artifacts were encoded by that codec.

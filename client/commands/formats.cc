@@ -37,6 +37,9 @@ void AddFormats(CLI::App& app, GlobalFlags& flags, Action& action) {
             rows.push_back({option.name(), format.name(), option.description()});
         }
         PrintTable(rows);
+        for (const std::string& device : capabilities.engine().devices()) {
+          std::printf("\nEncodes on: %s\n", device.c_str());
+        }
         return 0;
       });
     };

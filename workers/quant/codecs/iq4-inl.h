@@ -19,8 +19,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// The values of the sixteen levels. (ggml's choice; a cubic is close to them, but not equal.) Tables are local to
-// functions: that is where a GPU may read them.
+// The values of the sixteen levels. (ggml's choice; a cubic is close to them, but not equal.) Tables are
+// local to functions: that is where a GPU may read them.
 QUANTD_TABLE const SmallTable& Iq4Values() {
   static constexpr SmallTable kValues = {
       {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}};
@@ -68,9 +68,8 @@ QUANTD_LANE typename L::Float FitIq4Scale(const Weights& x, const Importance& w)
   Float scale = 0.0f, best = 0.0f;
   for (int step = 0; step <= 2 * kTries + 1; ++step) {
     // The first try is the middle one, but its inverse is rounded twice.
-    const Float inverse = step == 0
-                              ? Float(1.0f) / (-peak / Float(-127.0f))
-                              : Float(static_cast<float>(step - 1 - kTries) - 127.0f) / peak;
+    const Float inverse = step == 0 ? Float(1.0f) / (-peak / Float(-127.0f))
+                                    : Float(static_cast<float>(step - 1 - kTries) - 127.0f) / peak;
     Float sum_qx = 0.0f, sum_q2 = 0.0f;
     QUANTD_UNROLL
     for (int i = 0; i < 32; ++i) {
