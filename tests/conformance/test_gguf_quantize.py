@@ -40,6 +40,9 @@ def shape(request, work, run_engine):
 def test_equals_llama_quantize(shape, scheme, work):
     name, plain, artifacts = shape
     expected = work / f"{name}-{scheme}.gguf"
+    if scheme == "Q1_0" and "divides" in name:
+        assert not reference.quantize(plain, expected, scheme), "llama-quantize has no type to fall back to; ours takes F16"
+        return
     assert reference.quantize(plain, expected, scheme)
     assert reference.contents(artifacts[f"gguf-{scheme}"]) == reference.contents(expected)
 

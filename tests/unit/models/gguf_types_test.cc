@@ -82,7 +82,8 @@ TEST_F(GgufTypesTest, VectorsStayFloatsInEveryFileType) {
     const Types types = TypesOf(std::string(type.name));
     EXPECT_EQ(types.at("output_norm.weight"), "F32") << type.name;
     EXPECT_EQ(types.at("blk.1.attn_norm.weight"), "F32") << type.name;
-    EXPECT_EQ(types.at("blk.0.attn_q.weight"), type.codec) << type.name;
+    // MXFP4 is for experts, of which these models have none.
+    EXPECT_EQ(types.at("blk.0.attn_q.weight"), type.name == "MXFP4_MOE" ? "Q8_0" : type.codec) << type.name;
     EXPECT_THAT(notes_, IsEmpty()) << type.name;
   }
 }

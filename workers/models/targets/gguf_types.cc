@@ -17,11 +17,12 @@ using quant::Codec;
 using quant::FindCodec;
 
 constexpr GgufFileType kFileTypes[] = {
-    {"F32", 0, "F32"},      {"F16", 1, "F16"},      {"BF16", 32, "BF16"},   {"Q4_0", 2, "Q4_0"},
-    {"Q4_1", 3, "Q4_1"},    {"Q5_0", 8, "Q5_0"},    {"Q5_1", 9, "Q5_1"},    {"Q8_0", 7, "Q8_0"},
-    {"Q2_K", 10, "Q2_K"},   {"Q3_K_S", 11, "Q3_K"}, {"Q3_K_M", 12, "Q3_K"}, {"Q3_K_L", 13, "Q3_K"},
-    {"Q4_K_S", 14, "Q4_K"}, {"Q4_K_M", 15, "Q4_K"}, {"Q5_K_S", 16, "Q5_K"}, {"Q5_K_M", 17, "Q5_K"},
-    {"Q6_K", 18, "Q6_K"},
+    {"F32", 0, "F32"},      {"F16", 1, "F16"},          {"BF16", 32, "BF16"},     {"Q4_0", 2, "Q4_0"},
+    {"Q4_1", 3, "Q4_1"},    {"Q5_0", 8, "Q5_0"},        {"Q5_1", 9, "Q5_1"},      {"Q8_0", 7, "Q8_0"},
+    {"Q2_K", 10, "Q2_K"},   {"Q3_K_S", 11, "Q3_K"},     {"Q3_K_M", 12, "Q3_K"},   {"Q3_K_L", 13, "Q3_K"},
+    {"Q4_K_S", 14, "Q4_K"}, {"Q4_K_M", 15, "Q4_K"},     {"Q5_K_S", 16, "Q5_K"},   {"Q5_K_M", 17, "Q5_K"},
+    {"Q6_K", 18, "Q6_K"},   {"IQ4_NL", 25, "IQ4_NL"},   {"IQ4_XS", 30, "IQ4_XS"}, {"TQ1_0", 36, "TQ1_0"},
+    {"TQ2_0", 37, "TQ2_0"}, {"MXFP4_MOE", 38, "MXFP4"}, {"Q1_0", 40, "Q1_0"},     {"Q2_0", 41, "Q2_0"},
 };
 
 // Tensor names have about 30 bytes; compiling an expression may take the square of its length.
@@ -45,7 +46,9 @@ const Codec* Fallback(const Codec* wanted, int64_t columns) {
   if (columns % wanted->weights_per_block() == 0) return wanted;
   const std::string_view name = wanted->name();
   const Codec* next = wanted;
-  if (name == "Q2_K" || name == "Q3_K") next = FindCodec("Q4_0");
+  if (name == "Q2_K" || name == "Q3_K" || name == "TQ1_0" || name == "TQ2_0" || name == "Q2_0")
+    next = FindCodec("Q4_0");
+  if (name == "IQ4_XS") next = FindCodec("IQ4_NL");
   if (name == "Q4_K") next = FindCodec("Q5_0");
   if (name == "Q5_K") next = FindCodec("Q5_1");
   if (name == "Q6_K") next = FindCodec("Q8_0");
@@ -144,6 +147,9 @@ class TypeChooser {
     if (tensor.role == TensorRole::kOutput || (tied_ && tensor.role == TensorRole::kTokenEmbedding)) {
       return ChooseOutput(tensor);
     }
+    // Experts would be MXFP4; the families here have none.
+    if (file_type_.name == "MXFP4_MOE") return FindCodec("Q8_0");
+    if (tensor.role == TensorRole::kTokenEmbedding) return ChooseEmbedding();
     if (IsValueClass(tensor.role)) return ChooseValue(values_++);
     if (tensor.role == TensorRole::kFeedForwardDown) return ChooseDown(downs_++);
     if (tensor.role == TensorRole::kAttentionOutput) return ChooseAttentionOutput();
@@ -152,8 +158,15 @@ class TypeChooser {
 
   const Codec* ChooseOutput(const ModelTensor& tensor) const {
     if (options_.output != nullptr) return options_.output;
+    if (file_type_.name == "MXFP4_MOE") return FindCodec("Q8_0");
     if (tensor.source.columns() % default_->weights_per_block() != 0) return FindCodec("Q8_0");
     return default_->name() == "Q8_0" ? default_ : FindCodec("Q6_K");
+  }
+
+  // Ternary rows would lose what distinguishes tokens.
+  const Codec* ChooseEmbedding() const {
+    const std::string_view type = file_type_.name;
+    return type == "TQ1_0" || type == "TQ2_0" || type == "Q2_0" ? FindCodec("Q4_K") : default_;
   }
 
   const Codec* ChooseValue(int64_t index) const {
@@ -174,6 +187,7 @@ class TypeChooser {
     if (type == "Q3_K_L") return FindCodec("Q5_K");
     if ((type == "Q4_K_M" || type == "Q5_K_M") && UsesMoreBits(index, p.layers)) return FindCodec("Q6_K");
     if (type == "Q4_K_S" && index < 4) return FindCodec("Q5_K");
+    if (IsIq4() && p.heads / p.key_value_heads >= 4) return FindCodec("Q5_K");
     return default_;
   }
 
@@ -184,9 +198,11 @@ class TypeChooser {
     if (type == "Q3_K_M") return FindCodec(index < layers / 16 ? "Q5_K" : "Q4_K");
     if (type == "Q3_K_L") return FindCodec("Q5_K");
     if ((type == "Q4_K_M" || type == "Q5_K_M") && UsesMoreBits(index, layers)) return FindCodec("Q6_K");
-    if (type == "Q4_K_S" && index < layers / 8) return FindCodec("Q5_K");
+    if ((type == "Q4_K_S" || IsIq4()) && index < layers / 8) return FindCodec("Q5_K");
     return default_;
   }
+
+  bool IsIq4() const { return file_type_.name == "IQ4_NL" || file_type_.name == "IQ4_XS"; }
 
   const Codec* ChooseAttentionOutput() const {
     const std::string_view type = file_type_.name;
@@ -212,7 +228,8 @@ std::span<const GgufFileType> AllGgufFileTypes() { return kFileTypes; }
 
 const GgufFileType* FindGgufFileType(std::string_view scheme) {
   constexpr std::pair<std::string_view, std::string_view> kShort[] = {
-      {"int4", "Q4_K_M"}, {"int8", "Q8_0"}, {"fp16", "F16"}, {"bf16", "BF16"}, {"fp32", "F32"}};
+      {"int4", "Q4_K_M"}, {"int8", "Q8_0"},   {"fp16", "F16"},    {"bf16", "BF16"},
+      {"fp32", "F32"},    {"Q3_K", "Q3_K_M"}, {"Q4_K", "Q4_K_M"}, {"Q5_K", "Q5_K_M"}};
   for (const auto& [name, meaning] : kShort) {
     if (name == scheme) scheme = meaning;
   }
