@@ -12,6 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "conformance"))
 import checkpoints  # noqa: E402
+import synthetic  # noqa: E402
 
 
 def shape(layers):
@@ -55,6 +56,10 @@ def make(folder, layers=32):
         where |= {name: path for name, _ in part}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": where}))
     checkpoints.write_configuration(folder, s)
+    # llama.cpp's converter recognizes a byte-level tokenizer by its real vocabulary only: a SentencePiece one, as the model's own.
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes(synthetic.sentencepiece_model(32000))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>"}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from synthetic import (LLAMA3, added, byte_fallback_tokenizer, byte_level_files,
 FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12,
               "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "IQ4_NL": 25, "IQ4_XS": 30, "TQ1_0": 36,
               "TQ2_0": 37, "MXFP4_MOE": 38, "Q1_0": 40, "BF16": 32}
+NEEDS_IMPORTANCE = {"Q2_K_S": 21}
 QUANTIZED = [name for name in FILE_TYPES if name not in ("F32", "F16", "BF16")]
 OPTIONS = ["Q4_K_M,pure=true", "Q3_K_S,pure=true", "Q4_K_M,output_tensor_type=Q8_0", "Q4_K_M,output_tensor_type=F16",
            "Q8_0,output_tensor_type=Q4_K,pure=true", "Q5_K_M,token_embedding_type=Q3_K",

@@ -8,7 +8,7 @@ import llama_cpp
 import numpy as np
 from gguf import GGUFReader
 
-from gguf_cases import FILE_TYPES
+from gguf_cases import FILE_TYPES, NEEDS_IMPORTANCE
 
 llama_cpp.llama_backend_init()
 
@@ -24,7 +24,7 @@ llama_cpp.llama_log_set(_no_log, None)
 def quantize(source, target, file_type, **settings):
     """llama-quantize: False when llama.cpp refuses. `settings` are fields of llama_model_quantize_params."""
     parameters = llama_cpp.llama_model_quantize_default_params()
-    parameters.ftype = FILE_TYPES[file_type]
+    parameters.ftype = {**FILE_TYPES, **NEEDS_IMPORTANCE}[file_type]
     parameters.nthread = 2
     for name, value in settings.items():
         setattr(parameters, name, value)

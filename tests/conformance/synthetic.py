@@ -121,8 +121,10 @@ def sentencepiece_pieces():
     return pieces + [(character, -3.0 - i, 1) for i, character in enumerate("▁theaoinsr")]
 
 
-def sentencepiece_model():
-    """A tokenizer.model: ModelProto with pieces, a BPE trainer_spec and an identity normalizer_spec."""
+def sentencepiece_model(size=0):
+    """A tokenizer.model: ModelProto with pieces, a BPE trainer_spec and an identity normalizer_spec.
+
+    Words are added up to `size` pieces."""
     def varint(number):
         out = b""
         while number > 127:
@@ -134,7 +136,9 @@ def sentencepiece_model():
         return varint(field << 3 | 2) + varint(len(body)) + body
 
     out = b""
-    for text, score, kind in sentencepiece_pieces():
+    pieces = sentencepiece_pieces()
+    pieces += [(f"▁word{i}", -float(i), 1) for i in range(len(pieces), size)]
+    for text, score, kind in pieces:
         out += message(1, message(1, text.encode()) + varint(2 << 3 | 5) + np.float32(score).tobytes() + varint(3 << 3) + varint(kind))
     out += message(2, varint(3 << 3) + varint(2) + varint(35 << 3) + varint(1))
     return out + message(3, message(1, b"identity"))

@@ -268,4 +268,17 @@ absl::StatusOr<GgufMetadata> MakeGgufMetadata(const Model& model, const GgufFile
   return builder.Take();
 }
 
+void AddImportanceMetadata(const std::string& path, const ImportanceMatrix& importance,
+                           GgufMetadata& metadata) {
+  constexpr size_t kLongest = 127;  // of a text that llama-quantize sets
+  metadata.emplace_back("quantize.imatrix.file", path.substr(0, kLongest));
+  if (!importance.datasets.empty()) {
+    metadata.emplace_back("quantize.imatrix.dataset", importance.datasets[0].substr(0, kLongest));
+  }
+  metadata.emplace_back("quantize.imatrix.entries_count", static_cast<uint32_t>(importance.columns.size()));
+  if (importance.chunks > 0) {
+    metadata.emplace_back("quantize.imatrix.chunks_count", static_cast<uint32_t>(importance.chunks));
+  }
+}
+
 }  // namespace quantd

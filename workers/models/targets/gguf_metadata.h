@@ -12,6 +12,10 @@ namespace quantd {
 // what differs from the converter.
 absl::StatusOr<GgufMetadata> MakeGgufMetadata(const Model& model, const GgufFileType& file_type);
 
+// What llama-quantize adds where it was given the importance matrix in the file of that name.
+void AddImportanceMetadata(const std::string& path, const ImportanceMatrix& importance,
+                           GgufMetadata& metadata);
+
 // LongRoPE's factor for attention, sqrt(1 + ln(context / original) / ln(original)), or 1 where the context is
 // not longer.
 double LongRopeAttentionFactor(const HyperParameters& parameters);

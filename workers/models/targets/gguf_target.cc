@@ -2,8 +2,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "workers/formats/gguf_writer.h"
+#include "workers/formats/importance_matrix.h"
 #include "workers/models/rope_factors.h"
 #include "workers/models/targets/formats.h"
 #include "workers/models/targets/gguf_metadata.h"
@@ -17,6 +19,14 @@ using quant::Codec;
 using quant::FindCodec;
 
 // Tensor types by llama.cpp's names, which users also write in lower case.
+std::string GgufTypeNames() {
+  std::vector<std::string> names;
+  for (const Codec* codec : quant::AllCodecs()) {
+    if (GgufTensorType(codec->name()) != kNoGgufTensorType) names.emplace_back(codec->name());
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 absl::StatusOr<const Codec*> TypeOption(const std::string& field, const std::string& value) {
   std::string name = value;
   for (char& c : name) {
@@ -24,12 +34,17 @@ absl::StatusOr<const Codec*> TypeOption(const std::string& field, const std::str
   }
   const Codec* codec = FindCodec(name);
   if (codec == nullptr || absl::StartsWith(name, "MLX_")) {
-    return InvalidField(
-        field, absl::StrCat("\"", value,
-                            "\" is no tensor type; known are F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, "
-                            "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K and Q6_K"));
+    return InvalidField(field,
+                        absl::StrCat("\"", value, "\" is no tensor type; known are ", GgufTypeNames()));
   }
   return codec;
+}
+
+std::string ImportancePath(const TargetSpec& spec) {
+  for (const auto& [name, value] : spec.options) {
+    if (name == "imatrix") return value;
+  }
+  return "";
 }
 
 absl::StatusOr<GgufTypeOptions> ReadOptions(const TargetSpec& spec) {
@@ -79,7 +94,23 @@ void AddComputedTensors(const Model& model, OutputPlan& plan) {
   }
 }
 
-OutputPlan MakePlan(const Model& model, const GgufTypes& types) {
+// The importance matrix that an option names: a file of the model's.
+absl::StatusOr<std::optional<ImportanceMatrix>> ReadImportance(const Model& model, const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  const RandomAccessFile* file = model.files->Find(path);
+  if (file == nullptr) {
+    return InvalidField("options[imatrix]",
+                        absl::StrCat("the model has no file \"", path, "\"; upload it with the model"));
+  }
+  absl::StatusOr<ImportanceMatrix> importance = ReadImportanceMatrix(*file);
+  if (!importance.ok()) {
+    return InvalidField("options[imatrix]",
+                        absl::StrCat(path, ": ", std::string(importance.status().message())));
+  }
+  return *std::move(importance);
+}
+
+OutputPlan MakePlan(const Model& model, const GgufTypes& types, const ImportanceMatrix* importance) {
   OutputPlan plan;
   plan.notes = types.notes;
   AddComputedTensors(model, plan);
@@ -93,6 +124,13 @@ OutputPlan MakePlan(const Model& model, const GgufTypes& types) {
     if (!model.from_gguf() && RowsDiffer(model, tensor.role)) {
       output.row_order = RowOrder::kHalvesToPairs;
       output.rows_per_head = model.parameters.head_size();
+    }
+    if (importance != nullptr && output.codec->importance_use() != quant::ImportanceUse::kIgnored) {
+      const auto found = importance->columns.find(output.name);
+      if (found != importance->columns.end() &&
+          static_cast<int64_t>(found->second->size()) == tensor.source.columns()) {
+        output.importance = found->second;
+      }
     }
     plan.tensors.push_back(std::move(output));
   }
@@ -123,6 +161,10 @@ FormatInfo GgufFormatInfo() {
     info.schemes.push_back({name, bits(type), absl::StrCat("= ", std::string(type.name))});
   }
   info.options = {
+      {"imatrix",
+       "PATH of an importance matrix among the model's files, as llama-imatrix writes it",
+       false,
+       {}},
       {"tensor_type",
        "REGEX=TYPE: the type of the tensors whose GGUF name matches; the first match wins",
        true,
@@ -141,10 +183,14 @@ FormatInfo GgufFormatInfo() {
 absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanGguf(const Model& model, const TargetSpec& spec) {
   const GgufFileType& file_type = *FindGgufFileType(spec.scheme);
   ASSIGN_OR_RETURN(GgufTypeOptions options, ReadOptions(spec));
+  const std::string importance_path = ImportancePath(spec);
+  ASSIGN_OR_RETURN(std::optional<ImportanceMatrix> importance, ReadImportance(model, importance_path));
+  if (importance.has_value()) options.importance = &*importance;
   ASSIGN_OR_RETURN(GgufTypes types, ChooseGgufTypes(model, file_type, options));
   ASSIGN_OR_RETURN(GgufMetadata metadata, MakeGgufMetadata(model, file_type));
+  if (importance.has_value()) AddImportanceMetadata(importance_path, *importance, metadata);
   auto target = std::make_unique<PlannedTarget>();
-  target->plan = MakePlan(model, types);
+  target->plan = MakePlan(model, types, options.importance);
   target->writer = MakeGgufWriter(target->plan, metadata, FileName(model, file_type));
   return target;
 }

@@ -17,12 +17,13 @@ using quant::Codec;
 using quant::FindCodec;
 
 constexpr GgufFileType kFileTypes[] = {
-    {"F32", 0, "F32"},      {"F16", 1, "F16"},          {"BF16", 32, "BF16"},     {"Q4_0", 2, "Q4_0"},
-    {"Q4_1", 3, "Q4_1"},    {"Q5_0", 8, "Q5_0"},        {"Q5_1", 9, "Q5_1"},      {"Q8_0", 7, "Q8_0"},
-    {"Q2_K", 10, "Q2_K"},   {"Q3_K_S", 11, "Q3_K"},     {"Q3_K_M", 12, "Q3_K"},   {"Q3_K_L", 13, "Q3_K"},
-    {"Q4_K_S", 14, "Q4_K"}, {"Q4_K_M", 15, "Q4_K"},     {"Q5_K_S", 16, "Q5_K"},   {"Q5_K_M", 17, "Q5_K"},
-    {"Q6_K", 18, "Q6_K"},   {"IQ4_NL", 25, "IQ4_NL"},   {"IQ4_XS", 30, "IQ4_XS"}, {"TQ1_0", 36, "TQ1_0"},
-    {"TQ2_0", 37, "TQ2_0"}, {"MXFP4_MOE", 38, "MXFP4"}, {"Q1_0", 40, "Q1_0"},     {"Q2_0", 41, "Q2_0"},
+    {"Q2_K_S", 21, "Q2_K"}, {"F32", 0, "F32"},      {"F16", 1, "F16"},          {"BF16", 32, "BF16"},
+    {"Q4_0", 2, "Q4_0"},    {"Q4_1", 3, "Q4_1"},    {"Q5_0", 8, "Q5_0"},        {"Q5_1", 9, "Q5_1"},
+    {"Q8_0", 7, "Q8_0"},    {"Q2_K", 10, "Q2_K"},   {"Q3_K_S", 11, "Q3_K"},     {"Q3_K_M", 12, "Q3_K"},
+    {"Q3_K_L", 13, "Q3_K"}, {"Q4_K_S", 14, "Q4_K"}, {"Q4_K_M", 15, "Q4_K"},     {"Q5_K_S", 16, "Q5_K"},
+    {"Q5_K_M", 17, "Q5_K"}, {"Q6_K", 18, "Q6_K"},   {"IQ4_NL", 25, "IQ4_NL"},   {"IQ4_XS", 30, "IQ4_XS"},
+    {"TQ1_0", 36, "TQ1_0"}, {"TQ2_0", 37, "TQ2_0"}, {"MXFP4_MOE", 38, "MXFP4"}, {"Q1_0", 40, "Q1_0"},
+    {"Q2_0", 41, "Q2_0"},
 };
 
 // Tensor names have about 30 bytes; compiling an expression may take the square of its length.
@@ -78,6 +79,7 @@ class TypeChooser {
             ": its ", tensor.source.columns(), " columns are no multiple of ", wanted->weights_per_block()));
       }
       types.codecs[index] = codec;
+      RETURN_IF_ERROR(CheckImportance(tensor, *codec));
     }
     for (const Pattern& pattern : patterns_) {
       if (pattern.matched) continue;
@@ -110,6 +112,29 @@ class TypeChooser {
     }
     patterns_.push_back({text, std::move(regex), codec});
     return absl::OkStatus();
+  }
+
+  // llama-quantize's rule: what would be garbage without an importance matrix is refused, but for the
+  // embedding and the output, which no calibration measures.
+  absl::Status CheckImportance(const ModelTensor& tensor, const Codec& codec) const {
+    if (tensor.role == TensorRole::kTokenEmbedding || tensor.role == TensorRole::kOutput)
+      return absl::OkStatus();
+    const std::string name = GgufName(tensor);
+    if (options_.importance != nullptr) {
+      const auto found = options_.importance->columns.find(name);
+      if (found != options_.importance->columns.end()) {
+        const auto columns = static_cast<int64_t>(found->second->size());
+        if (columns == tensor.source.columns() || !IsQuantized(codec)) return absl::OkStatus();
+        return InvalidField("options[imatrix]", absl::StrCat("has ", columns, " columns for ", name,
+                                                             ", which has ", tensor.source.columns()));
+      }
+    }
+    const bool needs_it = codec.importance_use() == quant::ImportanceUse::kRequired ||
+                          (file_type_.name == "Q2_K_S" && codec.name() == "Q2_K");
+    if (!needs_it) return absl::OkStatus();
+    return InvalidField("options[imatrix]",
+                        absl::StrCat("is needed: ", name, " would be ", std::string(codec.name()),
+                                     ", which is useless without the importance of its columns"));
   }
 
   // Some rules count tensors ("the first four"), so the order is part of the result: by layer, then by name.
@@ -183,6 +208,7 @@ class TypeChooser {
     const std::string_view type = file_type_.name;
     const HyperParameters& p = model_.parameters;
     if (type == "Q2_K") return FindCodec(p.heads / p.key_value_heads >= 4 ? "Q4_K" : "Q3_K");
+    if (type == "Q2_K_S" && p.heads / p.key_value_heads >= 4) return FindCodec("Q4_K");
     if (type == "Q3_K_M") return FindCodec(index < 2 ? "Q5_K" : "Q4_K");
     if (type == "Q3_K_L") return FindCodec("Q5_K");
     if ((type == "Q4_K_M" || type == "Q5_K_M") && UsesMoreBits(index, p.layers)) return FindCodec("Q6_K");
@@ -198,7 +224,13 @@ class TypeChooser {
     if (type == "Q3_K_M") return FindCodec(index < layers / 16 ? "Q5_K" : "Q4_K");
     if (type == "Q3_K_L") return FindCodec("Q5_K");
     if ((type == "Q4_K_M" || type == "Q5_K_M") && UsesMoreBits(index, layers)) return FindCodec("Q6_K");
-    if ((type == "Q4_K_S" || IsIq4()) && index < layers / 8) return FindCodec("Q5_K");
+    const bool has_importance = options_.importance != nullptr;
+    if (index < layers / 8) {
+      if (type == "Q4_K_S" || (IsIq4() && !has_importance)) return FindCodec("Q5_K");
+      if (type == "Q2_K_S") return FindCodec("Q4_K");
+      if (type == "Q4_0" && has_importance) return FindCodec("Q4_1");
+      if (type == "Q5_0" && has_importance) return FindCodec("Q5_1");
+    }
     return default_;
   }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "workers/formats/importance_matrix.h"
 #include "workers/models/model.h"
 #include "workers/quant/codec.h"
 
@@ -32,13 +33,15 @@ struct GgufTypeOptions {
                      // wins
   const quant::Codec* output = nullptr;
   const quant::Codec* token_embedding = nullptr;
+  const ImportanceMatrix* importance = nullptr;  // null: none
   bool pure = false;
   bool leave_output = false;
 };
 
 // The type of each tensor of the model, in the model's order, and a sentence for each that fell back to
 // another because its columns are no whole number of blocks. INVALID_ARGUMENT (field "options[tensor_type]")
-// for an expression that is broken or matches no tensor.
+// for an expression that is broken or matches no tensor; FAILED_PRECONDITION (field "options[imatrix]") names
+// a tensor whose type needs an importance that is missing or has another number of columns.
 struct GgufTypes {
   std::vector<const quant::Codec*> codecs;
   std::vector<std::string> notes;
