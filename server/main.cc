@@ -134,6 +134,7 @@ class Server {
     supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
         flags_.workers, flags_.worker_threads, flags_.worker_device, address_, flags_.objects,
         flags_.log_format, [this](const std::string& worker_id, const std::string& how) {
+          engines_.Forget(worker_id);
           dispatcher_->WorkerEnded(worker_id, how);
         }});
     std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());

@@ -1,10 +1,9 @@
 // What the services share. Plain references; main.cc owns the parts.
 #pragma once
 
-#include <mutex>
-#include <optional>
+#include <cstdint>
 
-#include "quantd/v1/capability_service.pb.h"
+#include "server/engine_registry.h"
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
 #include "storage/catalogue/catalogue.h"
@@ -19,23 +18,6 @@ inline constexpr int64_t kMaxMessageBytes = 8 << 20;
 inline constexpr int64_t kMaxChunkBytes = 1 << 20;
 inline constexpr int kMaxFilesPerModel = 10000;
 inline constexpr int kMaxTargetsPerJob = 64;
-
-// What the workers said they can do; the latest one counts. Thread-safe.
-class EngineRegistry {
- public:
-  void Set(const v1::Engine& engine) {
-    std::lock_guard lock(mutex_);
-    engine_ = engine;
-  }
-  std::optional<v1::Engine> Get() const {
-    std::lock_guard lock(mutex_);
-    return engine_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::optional<v1::Engine> engine_;
-};
 
 struct ServerContext {
   Catalogue& catalogue;

@@ -103,10 +103,7 @@ std::string Describe(const v1::Assignment& assignment) {
 }  // namespace
 
 LeaseLoop::LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options)
-    : stub_(v1::WorkerService::NewStub(channel)),
-      store_(store),
-      options_(std::move(options)),
-      engine_(DescribeEngine(options_.devices->kind())) {}
+    : stub_(v1::WorkerService::NewStub(channel)), store_(store), options_(std::move(options)) {}
 
 void LeaseLoop::Run(const std::atomic<bool>& stopping) {
   while (!stopping) {
@@ -114,7 +111,7 @@ void LeaseLoop::Run(const std::atomic<bool>& stopping) {
     request.set_worker_id(options_.worker_id);
     for (v1::TaskKind kind : options_.kinds) request.add_kinds(kind);
     request.mutable_wait()->set_seconds(kLeaseWaitSeconds);
-    *request.mutable_engine() = engine_;
+    *request.mutable_engine() = DescribeEngine(*options_.devices);  // a GPU may have been lost
     grpc::ClientContext context;
     SetDeadline(context, seconds(kLeaseWaitSeconds + 5));
     v1::LeaseResponse response;
@@ -142,7 +139,7 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
   v1::CompleteRequest complete;
   absl::Status result;
   bool lost = false;
-  TaskFigures figures(options_.devices->kind());
+  TaskFigures figures;
   {
     Heartbeats heartbeats(*stub_, assignment, figures, stopping);
     TaskOptions options;
@@ -152,7 +149,9 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
       figures.EnterStage(progress.stage());
       return heartbeats.Progress(progress);
     };
-    options.on_encoded = [&](const std::string& codec, int64_t bytes) { figures.AddEncoded(codec, bytes); };
+    options.on_encoded = [&](std::string_view device, const quant::Codec& codec, int64_t bytes) {
+      figures.AddEncoded(device, codec.name(), bytes);
+    };
     result = RunTask(assignment, store_, options, complete);
     lost = heartbeats.lost();
   }

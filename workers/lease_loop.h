@@ -41,7 +41,6 @@ class LeaseLoop {
   std::unique_ptr<v1::WorkerService::Stub> stub_;
   ObjectStore& store_;
   LeaseLoopOptions options_;
-  v1::Engine engine_;
 };
 
 }  // namespace quantd

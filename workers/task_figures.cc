@@ -2,8 +2,6 @@
 
 #include <sys/resource.h>
 
-#include <utility>
-
 namespace quantd {
 namespace {
 
@@ -20,32 +18,38 @@ void TaskFigures::EnterStage(const std::string& stage) {
   if (stage == stage_) return;
   const auto now = std::chrono::steady_clock::now();
   if (!stage_.empty()) {
-    (*increments_.mutable_stage_seconds())[stage_] +=
-        std::chrono::duration<double>(now - stage_begin_).count();
+    stage_seconds_[stage_] += std::chrono::duration<double>(now - stage_begin_).count();
   }
   stage_ = stage;
   stage_begin_ = now;
 }
 
-void TaskFigures::AddEncoded(const std::string& codec, int64_t bytes) {
+void TaskFigures::AddEncoded(std::string_view device, std::string_view codec, int64_t bytes) {
   std::lock_guard lock(mutex_);
-  (*increments_.mutable_encoded_bytes())[codec] += bytes;
+  encoded_bytes_[{std::string(device), std::string(codec)}] += bytes;
 }
 
 v1::WorkerFigures TaskFigures::Take() {
   std::lock_guard lock(mutex_);
-  v1::WorkerFigures out = std::exchange(increments_, {});
+  v1::WorkerFigures out;
   out.set_memory_peak_bytes(PeakMemory());
-  out.set_device(device_);
+  out.mutable_stage_seconds()->insert(stage_seconds_.begin(), stage_seconds_.end());
+  for (const auto& [by, bytes] : encoded_bytes_) {
+    v1::EncodedBytes* encoded = out.add_encoded();
+    encoded->set_device(by.first);
+    encoded->set_codec(by.second);
+    encoded->set_bytes(bytes);
+  }
+  stage_seconds_.clear();
+  encoded_bytes_.clear();
   return out;
 }
 
 void TaskFigures::GiveBack(const v1::WorkerFigures& figures) {
   std::lock_guard lock(mutex_);
-  for (const auto& [stage, seconds] : figures.stage_seconds())
-    (*increments_.mutable_stage_seconds())[stage] += seconds;
-  for (const auto& [codec, bytes] : figures.encoded_bytes())
-    (*increments_.mutable_encoded_bytes())[codec] += bytes;
+  for (const auto& [stage, seconds] : figures.stage_seconds()) stage_seconds_[stage] += seconds;
+  for (const v1::EncodedBytes& encoded : figures.encoded())
+    encoded_bytes_[{encoded.device(), encoded.codec()}] += encoded.bytes();
 }
 
 }  // namespace quantd

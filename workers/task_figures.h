@@ -1,9 +1,13 @@
-// What a task did since it was last reported: seconds of its stages, bytes encoded by codec, peak memory.
+// What a task did since it was last reported: seconds of its stages, bytes encoded by device and codec, peak
+// memory.
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "quantd/v1/worker_service.pb.h"
 
@@ -12,12 +16,9 @@ namespace quantd {
 // Thread-safe.
 class TaskFigures {
  public:
-  // `device` is the one that the task is encoded on: "cpu" or "cuda".
-  explicit TaskFigures(std::string device) : device_(std::move(device)) {}
-
   // The task is in that stage from now on; the one before has ended.
   void EnterStage(const std::string& stage);
-  void AddEncoded(const std::string& codec, int64_t bytes);
+  void AddEncoded(std::string_view device, std::string_view codec, int64_t bytes);
 
   // The increments since the last call, and the process's peak.
   v1::WorkerFigures Take();
@@ -25,11 +26,11 @@ class TaskFigures {
   void GiveBack(const v1::WorkerFigures& figures);
 
  private:
-  const std::string device_;
   std::mutex mutex_;
   std::string stage_;
   std::chrono::steady_clock::time_point stage_begin_;
-  v1::WorkerFigures increments_;
+  std::map<std::string, double> stage_seconds_;
+  std::map<std::pair<std::string, std::string>, int64_t> encoded_bytes_;  // by device and codec
 };
 
 }  // namespace quantd

@@ -1,8 +1,5 @@
 #include "workers/task_runner.h"
 
-#include <algorithm>
-#include <map>
-#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -128,30 +125,6 @@ v1::JobResult DescribeResult(const std::vector<TargetOutcome>& outcomes, const v
   return out;
 }
 
-// What every source tensor becomes, to tell what was encoded from how far the pass has come.
-class EncodedBytes {
- public:
-  EncodedBytes(const Model& model, const JobPlan& plan) : by_source_(model.tensors.size()) {
-    for (const auto& target : plan.targets) {
-      for (const OutputTensor& tensor : target->plan.tensors) {
-        if (tensor.source.has_value())
-          by_source_[*tensor.source][std::string(tensor.codec->name())] += tensor.bytes();
-      }
-    }
-  }
-
-  // `report` is called for the source tensors up to `done` that it was not called for before.
-  void Advance(int64_t done, const std::function<void(const std::string&, int64_t)>& report) {
-    for (; reported_ < std::min(static_cast<size_t>(done), by_source_.size()); ++reported_) {
-      for (const auto& [codec, bytes] : by_source_[reported_]) report(codec, bytes);
-    }
-  }
-
- private:
-  std::vector<std::map<std::string, int64_t>> by_source_;
-  size_t reported_ = 0;
-};
-
 absl::Status Quantize(const Model& model, const v1::Assignment& assignment, ObjectStore& store,
                       const TaskOptions& options, v1::CompleteRequest& out) {
   JobOptions job;
@@ -161,12 +134,8 @@ absl::Status Quantize(const Model& model, const v1::Assignment& assignment, Obje
   for (const v1::SourceFile& source : assignment.files()) {
     job.sources.push_back({source.file().path(), source.file().sha256(), source.file().size()});
   }
-  std::optional<EncodedBytes> encoded;
-  job.on_planned = [&](const JobPlan& plan) { encoded.emplace(model, plan); };
-  job.on_progress = [&](const JobProgressReport& report) {
-    if (encoded.has_value()) encoded->Advance(report.progress.tensors_done, options.on_encoded);
-    return options.on_progress(ToProto(report));
-  };
+  job.on_encoded = options.on_encoded;
+  job.on_progress = [&](const JobProgressReport& report) { return options.on_progress(ToProto(report)); };
   ASSIGN_OR_RETURN(std::vector<TargetOutcome> outcomes, RunJob(model, ReadTargets(assignment), store, job));
   *out.mutable_job() = DescribeResult(outcomes, assignment);
   return absl::OkStatus();
@@ -174,7 +143,7 @@ absl::Status Quantize(const Model& model, const v1::Assignment& assignment, Obje
 
 }  // namespace
 
-v1::Engine DescribeEngine(const std::string& device) {
+v1::Engine DescribeEngine(const DevicePolicy& devices) {
   v1::Engine engine;
   engine.set_version(kEngineVersion);
   for (const FormatInfo& info : Formats()) {
@@ -201,7 +170,10 @@ v1::Engine DescribeEngine(const std::string& device) {
     if (GgufTensorType(codec->name()) != kNoGgufTensorType)
       engine.add_source_types(std::string(codec->name()));
   }
-  engine.add_devices(device);
+  for (const DevicePolicy::DeviceInfo& device : devices.devices()) {
+    engine.add_devices(device.kind);
+    engine.add_device_names(device.name);
+  }
   for (const quant::Codec* codec : quant::AllCodecs()) engine.add_codecs(std::string(codec->name()));
   return engine;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <functional>
-#include <string>
+#include <string_view>
 
 #include "quantd/v1/worker_service.pb.h"
 #include "storage/objects/object_store.h"
@@ -11,17 +11,16 @@
 
 namespace quantd {
 
-// What this engine can do, for LeaseRequest.
-// `device` is the one that it encodes on: "cpu" or "cuda".
-v1::Engine DescribeEngine(const std::string& device);
+// What this engine can do on those devices, for LeaseRequest.
+v1::Engine DescribeEngine(const DevicePolicy& devices);
 
 struct TaskOptions {
   int threads = 1;
   DevicePolicy* devices = nullptr;  // null: the CPU
   // Called often. Returning false stops the task with CANCELLED.
   std::function<bool(const v1::JobProgress&)> on_progress;
-  // So many bytes more of artifacts were encoded by that codec.
-  std::function<void(const std::string& codec, int64_t bytes)> on_encoded;
+  // So many bytes more of artifacts were encoded by that kind of device and codec.
+  std::function<void(std::string_view device, const quant::Codec& codec, int64_t bytes)> on_encoded;
 };
 
 // Fills the result of `out`. Errors carry the field that is wrong (base/status.h).

@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
 #include "client/text.h"
@@ -37,9 +38,8 @@ void AddFormats(CLI::App& app, GlobalFlags& flags, Action& action) {
             rows.push_back({option.name(), format.name(), option.description()});
         }
         PrintTable(rows);
-        for (const std::string& device : capabilities.engine().devices()) {
-          std::printf("\nEncodes on: %s\n", device.c_str());
-        }
+        const auto& devices = capabilities.engine().device_names();
+        std::printf("\nEncodes on: %s\n", absl::StrJoin(devices, "; ").c_str());
         return 0;
       });
     };

@@ -7,8 +7,10 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace quantd {
 
@@ -40,6 +42,9 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& jobs_submitted;    // format, scheme: those that a worker reported
   prometheus::Family<prometheus::Counter>& jobs_finished;     // format, scheme, outcome
   prometheus::Family<prometheus::Counter>& tensor_bytes_processed;  // device, codec
+
+  // Values of the label "device".
+  static constexpr std::array<std::string_view, 2> kDevices = {"cpu", "cuda"};
 
   // Buckets of calls (1 ms to a minute) and of work (0.1 s to hours).
   static const prometheus::Histogram::BucketBoundaries& CallSeconds();

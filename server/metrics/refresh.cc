@@ -2,7 +2,27 @@
 
 #include <spdlog/spdlog.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 namespace quantd {
+namespace {
+
+// A worker that holds a lease and has not been heard of since this server began is not counted: it has most
+// likely ended with the last one.
+void CountWorkers(ServerContext& context, const char* state, const std::vector<std::string>& worker_ids) {
+  std::map<std::string, int64_t> counts;
+  for (std::string_view device : Metrics::kDevices) counts[std::string(device)] = 0;
+  for (const std::string& id : worker_ids) {
+    const auto count = counts.find(context.engines.DeviceOf(id));
+    if (count != counts.end()) ++count->second;
+  }
+  for (const auto& [device, count] : counts)
+    context.metrics.workers.Add({{"state", state}, {"device", device}}).Set(static_cast<double>(count));
+}
+
+}  // namespace
 
 void RefreshMetrics(ServerContext& context, const Dispatcher& dispatcher) {
   absl::StatusOr<CatalogueStatistics> figures = context.catalogue.Statistics();
@@ -28,12 +48,8 @@ void RefreshMetrics(ServerContext& context, const Dispatcher& dispatcher) {
     metrics.storage_limit.Set(static_cast<double>(**room) + static_cast<double>(figures->source_bytes) +
                               static_cast<double>(figures->artifact_bytes));
   }
-  const std::optional<v1::Engine> engine = context.engines.Get();
-  const std::string device = engine && engine->devices_size() > 0 ? engine->devices(0) : "cpu";
-  metrics.workers.Add({{"state", "busy"}, {"device", device}})
-      .Set(static_cast<double>(figures->busy_workers));
-  metrics.workers.Add({{"state", "idle"}, {"device", device}})
-      .Set(static_cast<double>(dispatcher.idle_workers()));
+  CountWorkers(context, "busy", figures->busy_workers);
+  CountWorkers(context, "idle", dispatcher.idle_workers());
 }
 
 }  // namespace quantd

@@ -96,9 +96,11 @@ void Dispatcher::Run() {
     lock.lock();
     leases_.splice(leases_.begin(), leases);
     plans_.splice(plans_.begin(), plans);
-    idle_workers_ = std::count_if(leases_.begin(), leases_.end(), [](const LeaseWaiter& waiter) {
-      return std::count(waiter.kinds.begin(), waiter.kinds.end(), TaskKind::kQuantize) > 0;
-    });
+    idle_workers_.clear();
+    for (const LeaseWaiter& waiter : leases_) {
+      if (std::count(waiter.kinds.begin(), waiter.kinds.end(), TaskKind::kQuantize) > 0)
+        idle_workers_.push_back(waiter.worker_id);
+    }
     if (stopping && leases_.empty() && plans_.empty()) break;
   }
 }
@@ -170,7 +172,7 @@ void Dispatcher::CollectArtifacts() {
   if (!status.ok()) spdlog::warn("artifacts could not be collected: {}", std::string(status.message()));
 }
 
-int64_t Dispatcher::idle_workers() const {
+std::vector<std::string> Dispatcher::idle_workers() const {
   std::lock_guard lock(mutex_);
   return idle_workers_;
 }

@@ -39,8 +39,8 @@ class Dispatcher {
   void WorkerEnded(const std::string& worker_id, const std::string& how);
   // Answers everybody who waits, and gives out no lease any more.
   void Drain();
-  // Workers that wait for a job.
-  int64_t idle_workers() const;
+  // Identifiers of the workers that wait for a job.
+  std::vector<std::string> idle_workers() const;
 
  private:
   struct LeaseWaiter {
@@ -73,7 +73,7 @@ class Dispatcher {
   std::list<LeaseWaiter> leases_;
   std::list<PlanWaiter> plans_;
   std::vector<EndedWorker> ended_workers_;
-  int64_t idle_workers_ = 0;
+  std::vector<std::string> idle_workers_;
   bool woken_ = false;
   bool draining_ = false;
   bool stopping_ = false;

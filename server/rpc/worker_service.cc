@@ -36,7 +36,7 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
 grpc::ServerUnaryReactor* WorkerServiceImpl::Lease(grpc::CallbackServerContext* call,
                                                    const v1::LeaseRequest* request,
                                                    v1::LeaseResponse* response) {
-  context_.engines.Set(request->engine());
+  context_.engines.Set(request->worker_id(), request->engine());
   std::vector<TaskKind> kinds;
   for (int kind : request->kinds()) {
     if (kind >= v1::INSPECT && kind <= v1::QUANTIZE) kinds.push_back(static_cast<TaskKind>(kind));
@@ -165,11 +165,11 @@ void WorkerServiceImpl::Record(const v1::WorkerFigures& figures) {
     context_.metrics.stage_duration.Add({{"stage", Listed(kStages, stage)}}, Metrics::WorkSeconds())
         .Observe(seconds);
   }
-  for (const auto& [codec, bytes] : figures.encoded_bytes()) {
+  for (const v1::EncodedBytes& encoded : figures.encoded()) {
     context_.metrics.tensor_bytes_processed
-        .Add({{"device", Listed(engine.devices(), figures.device())},
-              {"codec", Listed(engine.codecs(), codec)}})
-        .Increment(static_cast<double>(bytes));
+        .Add({{"device", Listed(Metrics::kDevices, encoded.device())},
+              {"codec", Listed(engine.codecs(), encoded.codec())}})
+        .Increment(static_cast<double>(encoded.bytes()));
   }
 }
 

@@ -1,7 +1,6 @@
 // Statistics, and what attempts that died left behind.
 #include <set>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
@@ -38,10 +37,14 @@ absl::StatusOr<CatalogueStatistics> Catalogue::Statistics() {
     ASSIGN_OR_RETURN(out.source_bytes, One(*database_, blob_bytes + kOfModels));
     ASSIGN_OR_RETURN(out.artifact_bytes, One(*database_, blob_bytes + "NOT " + kOfModels));
     ASSIGN_OR_RETURN(out.upload_bytes, One(*database_, "SELECT coalesce(sum(size),0) FROM uploads"));
-    ASSIGN_OR_RETURN(out.busy_workers,
-                     One(*database_, absl::StrCat("SELECT count(DISTINCT worker_id) FROM tasks WHERE token IS"
-                                                  " NOT NULL AND finished=0 AND kind=",
-                                                  static_cast<int>(TaskKind::kQuantize))));
+    Statement busy = database_->Prepare(
+        "SELECT DISTINCT worker_id FROM tasks WHERE token IS NOT NULL AND finished=0 AND kind=?");
+    busy.BindAll(static_cast<int64_t>(TaskKind::kQuantize));
+    for (;;) {
+      ASSIGN_OR_RETURN(bool row, busy.Step());
+      if (!row) break;
+      out.busy_workers.push_back(busy.Text(0));
+    }
     return out;
   });
 }

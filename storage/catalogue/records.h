@@ -144,10 +144,10 @@ struct ArtifactRecord {
 struct CatalogueStatistics {
   std::map<JobState, int64_t> jobs;
   std::optional<absl::Time> oldest_queued_job;
-  int64_t source_bytes = 0;    // of blobs that models need
-  int64_t artifact_bytes = 0;  // of blobs that only jobs need
-  int64_t upload_bytes = 0;    // announced by uploads that are not complete
-  int64_t busy_workers = 0;    // that hold the lease of a job
+  int64_t source_bytes = 0;               // of blobs that models need
+  int64_t artifact_bytes = 0;             // of blobs that only jobs need
+  int64_t upload_bytes = 0;               // announced by uploads that are not complete
+  std::vector<std::string> busy_workers;  // identifiers of those that hold the lease of a job
 };
 
 }  // namespace quantd

@@ -76,6 +76,16 @@ class Engine:
         """The GGUF file or, for other formats, the folder of each artifact, by the folder's name."""
         return {folder.name: next(folder.glob("*.gguf"), folder) for folder in self.folders(checkpoint, targets)}
 
+    def types(self, checkpoint, targets):
+        """The planned type of each tensor by name, for each target; nothing is written."""
+        result = subprocess.run([self.program, checkpoint, checkpoint.name, "plan", *targets], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        planned = [{} for _ in targets]
+        for line in result.stdout.splitlines():
+            target, tensor, kind = line.split()
+            planned[int(target)][tensor] = kind
+        return planned
+
     def error(self, checkpoint, targets):
         _, result = self.start(checkpoint, targets, None)
         assert result.returncode != 0

@@ -7,6 +7,8 @@ FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q
               "TQ2_0": 37, "MXFP4_MOE": 38, "Q1_0": 40, "BF16": 32}
 NEEDS_IMPORTANCE = {"Q2_K_S": 21}
 QUANTIZED = [name for name in FILE_TYPES if name not in ("F32", "F16", "BF16")]
+# Of those, the ones that tests/golden/gguf has; test_gguf_quantize.py runs llama.cpp itself for all.
+PINNED = ["Q4_0", "Q4_1", "Q8_0", "Q5_0", "Q5_1", "Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K"]
 OPTIONS = ["Q4_K_M,pure=true", "Q3_K_S,pure=true", "Q4_K_M,output_tensor_type=Q8_0", "Q4_K_M,output_tensor_type=F16",
            "Q8_0,output_tensor_type=Q4_K,pure=true", "Q5_K_M,token_embedding_type=Q3_K",
            "Q4_K_M,token_embedding_type=Q8_0,output_tensor_type=Q5_1,pure=true", "Q4_K_S,leave_output_tensor=true",
@@ -26,18 +28,18 @@ def sentencepiece_files(**more):
     return {"tokenizer.model": sentencepiece_model(), "tokenizer_config.json": tokenizer_config("LlamaTokenizer", add_bos_token=True)} | more
 
 
-# Every file type, and the options where a list is longer.
+# Every pinned file type, and the options where a list is longer.
 WEIGHTS = {
-    "llama-grouped-tied-f16": (case("llama", "F16", 3, 256, 512, 8, 2, tied=True), QUANTIZED + OPTIONS),
-    "llama-untied-bf16": (case("llama", "BF16", 5, 256, 256, 4, 4, shards=3), QUANTIZED + OPTIONS),
-    "llama-columns-of-32-f32": (case("llama", "F32", 2, 288, 352, 6, 3), QUANTIZED + OPTIONS_OF_32),
-    "llama-odd-columns-f16": (case("llama", "F16", 2, 200, 264, 4, 2, tied=True), QUANTIZED),
-    "llama-one-layer-f16": (case("llama", "F16", 1, 256, 256, 4, 2), QUANTIZED),
-    "llama-seven-layers-f16": (case("llama", "F16", 7, 256, 256, 4, 2, head_dim=32), QUANTIZED),
-    "llama-32-layers-bf16": (case("llama", "BF16", 32, 256, 256, 4, 1, head_dim=16, tied=True), QUANTIZED),
+    "llama-grouped-tied-f16": (case("llama", "F16", 3, 256, 512, 8, 2, tied=True), PINNED + OPTIONS),
+    "llama-untied-bf16": (case("llama", "BF16", 5, 256, 256, 4, 4, shards=3), PINNED + OPTIONS),
+    "llama-columns-of-32-f32": (case("llama", "F32", 2, 288, 352, 6, 3), PINNED + OPTIONS_OF_32),
+    "llama-odd-columns-f16": (case("llama", "F16", 2, 200, 264, 4, 2, tied=True), PINNED),
+    "llama-one-layer-f16": (case("llama", "F16", 1, 256, 256, 4, 2), PINNED),
+    "llama-seven-layers-f16": (case("llama", "F16", 7, 256, 256, 4, 2, head_dim=32), PINNED),
+    "llama-32-layers-bf16": (case("llama", "BF16", 32, 256, 256, 4, 1, head_dim=16, tied=True), PINNED),
     "llama-80-layers-f16": (case("llama", "F16", 80, 256, 256, 8, 1, head_dim=8), ["Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M"]),
-    "phi3-bf16": (case("phi3", "BF16", 4, 256, 512, 4, 4), QUANTIZED + [option.replace("attn_v", "attn_qkv") for option in OPTIONS]),
-    "phi3-grouped-f16": (case("phi3", "F16", 8, 256, 256, 8, 2, tied=True), QUANTIZED),
+    "phi3-bf16": (case("phi3", "BF16", 4, 256, 512, 4, 4), PINNED + [option.replace("attn_v", "attn_qkv") for option in OPTIONS]),
+    "phi3-grouped-f16": (case("phi3", "F16", 8, 256, 256, 8, 2, tied=True), PINNED),
 }
 
 SAMPLING = {"generation_config.json": {"temperature": 0.6, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1, "do_sample": True,
@@ -100,4 +102,4 @@ METADATA = {
 }
 
 # SmolLM2-135M-Instruct, as tests/support/make_smollm2.py makes it.
-SMOLLM2 = ["F32", "BF16", *QUANTIZED]
+SMOLLM2 = ["F32", "BF16", *PINNED]

@@ -3,6 +3,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import re
 
 import llama_cpp
 import numpy as np
@@ -31,6 +32,23 @@ def quantize(source, target, file_type, **settings):
     # The library prints its table of tensors straight to standard output.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         return llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(parameters)) == 0
+
+
+def chosen_types(source, file_type, **settings):
+    """The type of every tensor that llama-quantize would make, without making any: what its dry run tells the log."""
+    lines = []
+
+    @llama_cpp.llama_log_callback
+    def collect(level, text, data):
+        lines.append(text.decode())
+
+    llama_cpp.llama_log_set(collect, None)
+    try:
+        assert quantize(source, os.devnull, file_type, dry_run=True, **settings)
+    finally:
+        llama_cpp.llama_log_set(_no_log, None)
+    report = re.findall(r"\[ *\d+/ *\d+\] (\S+) +- \[.*?\], type = +(\S+), size = .*?MiB(?: -> .*?\((\S+)\))?\n", "".join(lines))
+    return {name: (chosen or kept).upper() for name, kept, chosen in report}
 
 
 def contents(path):

@@ -1,4 +1,5 @@
 """quantd with its worker in a folder, and quantctl beside it, as a user runs them."""
+import os
 import re
 import signal
 import subprocess
@@ -9,14 +10,20 @@ class Service:
     def __init__(self, build_dir, data_dir):
         self.bin, self.data_dir, self.process = build_dir / "bin", data_dir, None
         self.program = self.bin / "quantctl"
+        self.environment = {**os.environ, "LD_PRELOAD": str(build_dir / "tests" / "libslow_disk.so")}
         self.start_server("127.0.0.1:0")
 
     def start_server(self, address):
         command = [self.bin / "quantd", "--data-dir", self.data_dir, "--listen", address, "--metrics-listen", "127.0.0.1:0",
                    "--worker-threads", "2"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                        env=self.environment)
         ready = re.match(r"ready grpc=(\S+) metrics=(\S+)", self.process.stdout.readline())
         self.address, self.metrics = ready[1], ready[2]
+
+    def make_disk_slow(self):
+        """From here on no job ends by itself (tests/support/slow_disk.cc)."""
+        (self.data_dir / "slow").touch()
 
     def stop(self, how=signal.SIGTERM):
         """The exit status; may be called again."""

@@ -1,6 +1,7 @@
 """quantctl against the real quantd: transfers that are killed and go on, exit codes, output for programs."""
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import time
@@ -108,8 +109,10 @@ def test_a_damaged_part_file_is_fetched_anew(service, checkpoint, tmp_path):
 
 
 def test_an_interrupt_cancels_the_job(service, tmp_path):
-    checkpoints.make(tmp_path / "model", checkpoints.Shape(layers=6, hidden=1024, wide=4096))
-    client = service.start("quantize", tmp_path / "model", "--to", "gguf:Q4_K_M", "--output", tmp_path / "out")
+    checkpoints.make(tmp_path / "model", checkpoints.Shape(layers=20))
+    model = service.check("upload", tmp_path / "model")
+    service.make_disk_slow()
+    client = service.start("quantize", model, "--to", "gguf:Q4_K_M", "--output", tmp_path / "out")
     eventually(lambda: json.loads(service.check("-o", "json", "jobs", "list", "--state", "RUNNING")).get("jobs"))
     client.send_signal(signal.SIGINT)
     client.communicate(timeout=60)
@@ -192,6 +195,10 @@ def test_exit_codes(service, checkpoint, tmp_path):
     assert code("upload", tmp_path / "none") == 4
     assert code("upload", tmp_path / "empty") == 6
     assert code("plan", model, "--to", "gguf:Q8_0,nonsense=1") == 6
+
+
+def test_formats_ends_with_what_the_workers_encode_on(service):
+    assert re.search(r"\nEncodes on: (cuda:.*; )?cpu (scalar|sse4|avx2|avx512)$", service.check("formats"))
 
 
 def test_lists_are_filtered_and_paged(service, checkpoint):

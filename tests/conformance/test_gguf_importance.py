@@ -1,16 +1,11 @@
 """Quantized with an importance matrix, a GGUF file's tensors equal what llama-quantize makes with the same one."""
-import ctypes
-import struct
-
-import gguf
-import numpy as np
 import pytest
-from llama_cpp.llama_cpp import llama_model_imatrix_data
 
 import checkpoints
 import llama_cpp_reference as reference
 from checkpoints import Shape
 from gguf_cases import FILE_TYPES, NEEDS_IMPORTANCE
+from importance_matrices import entries, sums_of, write_gguf, write_legacy
 
 SHAPES = {
     "llama": Shape(layers=9, dtype="BF16"),
@@ -21,41 +16,9 @@ SHAPES = {
 SCHEMES = [name for name in FILE_TYPES if name not in ("F32", "F16", "BF16", "Q1_0")] + list(NEEDS_IMPORTANCE)
 
 
-def sums_of(plain):
-    """Sums of squares for every matrix of a GGUF file but the embedding, which no calibration measures."""
-    rng = np.random.default_rng(11)
-    matrices = [tensor for tensor in gguf.GGUFReader(plain).tensors if len(tensor.shape) == 2]
-    sums = {tensor.name: rng.standard_exponential(int(tensor.shape[0])).astype(np.float32) * np.float32(64) for tensor in matrices}
-    return {name: values for name, values in sums.items() if name != "token_embd.weight"}
-
-
 def known(scheme, sums):
     """A tensor is left out where the type does without importance: calibration does not always reach all."""
     return sums if scheme in NEEDS_IMPORTANCE else {name: values for name, values in sums.items() if name != "blk.1.ffn_down.weight"}
-
-
-def write_legacy(path, sums, calls):
-    with open(path, "wb") as file:
-        file.write(struct.pack("<i", len(sums)))
-        for name, values in sums.items():
-            file.write(struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii", calls, len(values)) + values.tobytes())
-        dataset = b"calibration.txt"
-        file.write(struct.pack("<ii", 100, len(dataset)) + dataset)
-
-
-def write_gguf(path, sums, calls):
-    writer = gguf.GGUFWriter(path, "none")
-    writer.add_type("imatrix")
-    writer.add_array("imatrix.datasets", ["calibration.txt"])
-    writer.add_uint32("imatrix.chunk_count", 100)
-    writer.add_uint32("imatrix.chunk_size", 512)
-    for name, values in sums.items():
-        writer.add_tensor(f"{name}.in_sum2", values.reshape(1, -1))
-        writer.add_tensor(f"{name}.counts", np.array([[calls]], np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 FORMS = {"legacy": ("importance.dat", write_legacy), "gguf": ("importance.gguf", write_gguf)}
@@ -85,12 +48,8 @@ def shape(request, tmp_path_factory, run_engine):
 def test_tensors_equal_llama_quantize(shape, scheme, form, tmp_path):
     unquantized, sums, artifacts = shape
     sums = known(scheme, sums)
-    means = {name: values / np.float32(CALLS) for name, values in sums.items()}
-    entries = (llama_model_imatrix_data * (len(means) + 1))(
-        *[llama_model_imatrix_data(name.encode(), values.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), values.size)
-          for name, values in means.items()])
     expected = tmp_path / "expected.gguf"
-    assert reference.quantize(unquantized, expected, scheme, imatrix=entries)
+    assert reference.quantize(unquantized, expected, scheme, imatrix=entries(sums, CALLS))
     tensors, metadata = reference.contents(artifacts[form][f"gguf-{scheme}"])
     expected_tensors, expected_metadata = reference.contents(expected)
     assert tensors == expected_tensors

@@ -321,13 +321,13 @@ TEST_F(CatalogueTest, CountsJobsAndBytes) {
   EXPECT_EQ(statistics->source_bytes, 10);
   EXPECT_EQ(statistics->upload_bytes, 10);
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
-  EXPECT_EQ(catalogue_->Statistics()->busy_workers, 1);
+  EXPECT_EQ(catalogue_->Statistics()->busy_workers, (std::vector<std::string>{"worker"}));
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "artifact"}}).ok());
   statistics = catalogue_->Statistics();
   EXPECT_EQ(statistics->jobs,
             (std::map<JobState, int64_t>{{JobState::kQueued, 1}, {JobState::kSucceeded, 1}}));
   EXPECT_EQ(statistics->artifact_bytes, 10);
-  EXPECT_EQ(statistics->busy_workers, 0);
+  EXPECT_TRUE(statistics->busy_workers.empty());
 }
 
 TEST_F(CatalogueTest, TellsItsListenerAfterTheTransaction) {

@@ -78,9 +78,11 @@ TEST_F(DiskFullTest, AJobThatDoesNotFitFailsBeforeItWrites) {
 
 TEST_F(DiskFullTest, AJobThatMeetsAFullDiskFailsAndLeavesNothing) {
   const std::string model = ReadyCheckpoint(LongCheckpoint());
+  MakeDiskSlow();
   const std::string name = StartJob(model);
   WaitForMiddle(name);
   Fill(256 << 10);
+  MakeDiskFast();
   const v1::Job job = WaitForEnd(name);
   EXPECT_EQ(job.state(), v1::Job::FAILED);
   EXPECT_EQ(job.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << job.error();

@@ -1,10 +1,11 @@
-// What the tests with the real worker share: a job that runs long enough to be met in its middle.
+// What the tests with the real worker share: a job that stays in its middle until the test lets it end.
 #pragma once
 
 #include <signal.h>
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "tests/service/service_test_base.h"
@@ -15,12 +16,17 @@ namespace quantd {
 class EndToEndTest : public ServiceTest {
  protected:
   explicit EndToEndTest(ServerOptions options = {.workers = 1, .arguments = {"--worker-threads", "1"}})
-      : ServiceTest(std::move(options)) {}
+      : ServiceTest(OnDiskThatCanBeSlow(std::move(options))) {}
 
-  // A checkpoint of 17 million weights: a job over it lasts many heartbeats.
+  // Of 255 tensors, each read for itself: on a slow disk a job goes on in small steps, for far longer than
+  // the tests that watch it take.
   static std::map<std::string, std::string> LongCheckpoint() {
-    return SmallLlama({.layers = 6, .hidden = 512, .feed_forward = 1280, .heads = 8, .key_value_heads = 4});
+    return SmallLlama({.layers = 28, .hidden = 256, .feed_forward = 512, .heads = 8, .key_value_heads = 4});
   }
+
+  // From here on a job over LongCheckpoint does not end by itself (tests/support/slow_disk.cc).
+  void MakeDiskSlow() { std::ofstream(SlowSwitch()).put('\n'); }
+  void MakeDiskFast() { std::filesystem::remove(SlowSwitch()); }
 
   std::string ReadyCheckpoint(const std::map<std::string, std::string>& files) {
     const std::string model = SendCheckpoint(files).name();
@@ -45,8 +51,13 @@ class EndToEndTest : public ServiceTest {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.job().name();
   }
+  std::string StartLongJob() {
+    const std::string model = ReadyCheckpoint(LongCheckpoint());
+    MakeDiskSlow();
+    return StartJob(model);
+  }
 
-  // The job runs its n-th attempt, has written something and not everything.
+  // The job, on a slow disk, runs its n-th attempt, has written something and not everything.
   void WaitForMiddle(const std::string& job, int attempt = 1) {
     ASSERT_TRUE(Eventually(
         [&] {
@@ -108,6 +119,14 @@ class EndToEndTest : public ServiceTest {
     EXPECT_EQ(FilesIn("objects/artifacts").size(), digests.size());
     EXPECT_TRUE(FilesIn("temporary").empty());
   }
+
+ private:
+  static ServerOptions OnDiskThatCanBeSlow(ServerOptions options) {
+    const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    options.environment.push_back("LD_PRELOAD=" + (here / "libslow_disk.so").string());
+    return options;
+  }
+  std::string SlowSwitch() const { return server_.data_folder() + "/slow"; }
 };
 
 }  // namespace quantd

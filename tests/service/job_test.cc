@@ -1,7 +1,9 @@
 // Jobs on a real server, with a worker that the test plays: queue, leases, events, cancel, drain.
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
+#include <tuple>
 
 #include "tests/service/service_test_base.h"
 
@@ -263,6 +265,74 @@ TEST_F(ServiceTest, MetricsAndReadiness) {
         "quant_storage_bytes{kind=\"sources\"} 7", "quant_grpc_requests_total{"}) {
     EXPECT_NE(metrics.find(line), std::string::npos) << line << " in\n" << metrics;
   }
+}
+
+// Two workers, one of them with a GPU, and a job of the latter's.
+class DeviceTest : public ServiceTest {
+ protected:
+  static v1::LeaseRequest RequestOf(const std::string& worker_id, const std::vector<std::string>& devices,
+                                    const std::string& device_name, int wait_seconds) {
+    v1::LeaseRequest request = LeaseRequest(v1::QUANTIZE, wait_seconds);
+    request.set_worker_id(worker_id);
+    v1::Engine& engine = *request.mutable_engine();
+    engine.mutable_devices()->Assign(devices.begin(), devices.end());
+    engine.add_device_names(device_name);
+    engine.add_codecs("Q4_K");
+    return request;
+  }
+
+  void SetUp() override {
+    ServiceTest::SetUp();
+    QueueJob(ReadyModel("weights"));
+    assignment_ = Lease(RequestOf("with-gpu", {"cuda", "cpu"}, "cuda:0 test", 10)).assignment();
+    waiting_ = std::jthread([this] { Lease(RequestOf("without", {"cpu"}, "cpu test", 5)); });
+    ASSERT_TRUE(Eventually([&] { return Workers("idle", "cpu") == 1; }));
+  }
+
+  double Workers(const std::string& state, const std::string& device) {
+    return Metric("quant_workers{device=\"" + device + "\",state=\"" + state + "\"}");
+  }
+
+  v1::Assignment assignment_;
+  std::jthread waiting_;
+};
+
+TEST_F(DeviceTest, WorkersAreCountedByTheDeviceThatTheyPrefer) {
+  EXPECT_EQ(Workers("busy", "cuda"), 1);
+  EXPECT_EQ(Workers("idle", "cuda"), 0);
+  EXPECT_EQ(Workers("busy", "cpu"), 0);
+}
+
+TEST_F(DeviceTest, CapabilitiesHaveTheDevicesOfAllWorkers) {
+  grpc::ClientContext context;
+  v1::Capabilities capabilities;
+  ASSERT_TRUE(capabilities_->GetCapabilities(&context, {}, &capabilities).ok());
+  const v1::Engine& engine = capabilities.engine();
+  EXPECT_EQ(std::vector<std::string>(engine.devices().begin(), engine.devices().end()),
+            (std::vector<std::string>{"cpu", "cuda"}));
+  const auto& names = engine.device_names();
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).count("cuda:0 test"), 1u);
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).count("cpu test"), 1u);
+}
+
+TEST_F(DeviceTest, EncodedBytesAreCountedByTheDeviceThatEncodedThem) {
+  v1::HeartbeatRequest beat;
+  beat.set_task_id(assignment_.task_id());
+  beat.set_fencing_token(assignment_.fencing_token());
+  for (const auto& [device, codec, bytes] :
+       {std::tuple("cuda", "Q4_K", 144), {"cpu", "Q4_K", 288}, {"abacus", "Q9", 5}}) {
+    v1::EncodedBytes* encoded = beat.mutable_figures()->add_encoded();
+    encoded->set_device(device);
+    encoded->set_codec(codec);
+    encoded->set_bytes(bytes);
+  }
+  grpc::ClientContext context;
+  v1::HeartbeatResponse answer;
+  ASSERT_TRUE(workers_->Heartbeat(&context, beat, &answer).ok());
+  const std::string series = "quant_tensor_bytes_processed_total{codec=\"";
+  EXPECT_EQ(Metric(series + "Q4_K\",device=\"cuda\"}"), 144);
+  EXPECT_EQ(Metric(series + "Q4_K\",device=\"cpu\"}"), 288);
+  EXPECT_EQ(Metric(series + "other\",device=\"other\"}"), 5) << "labels come from closed lists";
 }
 
 }  // namespace

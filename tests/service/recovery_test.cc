@@ -9,11 +9,12 @@ using std::chrono::steady_clock;
 class RecoveryTest : public EndToEndTest {};
 
 TEST_F(RecoveryTest, AKilledWorkersJobIsTriedAgain) {
-  const std::string job = StartJob(ReadyCheckpoint(LongCheckpoint()));
+  const std::string job = StartLongJob();
   WaitForMiddle(job);
   KillWorkers();
   WaitForMiddle(job, 2);
   EXPECT_EQ(GetJob(job).results_size(), 0);
+  MakeDiskFast();
   const v1::Job ended = WaitForEnd(job);
   EXPECT_EQ(ended.attempt(), 2);
   ExpectWhole(ended);
@@ -26,17 +27,18 @@ TEST_F(RecoveryTest, AKilledWorkersJobIsTriedAgain) {
 }
 
 TEST_F(RecoveryTest, AJobEndsAfterTheServerWasKilled) {
-  const std::string job = StartJob(ReadyCheckpoint(LongCheckpoint()));
+  const std::string job = StartLongJob();
   WaitForMiddle(job);
   CrashAndRestart();
   EXPECT_EQ(GetJob(job).results_size(), 0);
+  MakeDiskFast();
   const v1::Job ended = WaitForEnd(job);
   EXPECT_EQ(ended.attempt(), 2);
   ExpectWhole(ended);
 }
 
 TEST_F(RecoveryTest, CancelActsWithinTwoSeconds) {
-  const std::string job = StartJob(ReadyCheckpoint(LongCheckpoint()));
+  const std::string job = StartLongJob();
   WaitForMiddle(job);
   const auto begin = steady_clock::now();
   EXPECT_TRUE(Cancel(job).cancel_requested());
@@ -47,7 +49,7 @@ TEST_F(RecoveryTest, CancelActsWithinTwoSeconds) {
 }
 
 TEST_F(RecoveryTest, AJobWhoseWorkersAlwaysCrashFailsWithTheReason) {
-  const std::string job = StartJob(ReadyCheckpoint(LongCheckpoint()));
+  const std::string job = StartLongJob();
   for (int attempt = 1; attempt <= 3; ++attempt) {
     WaitForMiddle(job, attempt);
     KillWorkers();
@@ -61,7 +63,7 @@ TEST_F(RecoveryTest, AJobWhoseWorkersAlwaysCrashFailsWithTheReason) {
 }
 
 TEST_F(RecoveryTest, ADrainIsPromptAndTheJobGoesOnAfterARestart) {
-  const std::string job = StartJob(ReadyCheckpoint(LongCheckpoint()));
+  const std::string job = StartLongJob();
   WaitForMiddle(job);
   grpc::ClientContext context;
   v1::WatchJobRequest request;
@@ -77,6 +79,7 @@ TEST_F(RecoveryTest, ADrainIsPromptAndTheJobGoesOnAfterARestart) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(FilesIn("objects/artifacts").empty());
+  MakeDiskFast();
   server_.Start();
   Connect();
   const v1::Job ended = WaitForEnd(job);

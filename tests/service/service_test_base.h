@@ -138,13 +138,19 @@ class ServiceTest : public testing::Test {
     return engine;
   }
 
-  v1::LeaseResponse Lease(v1::TaskKind kind, int wait_seconds = 10) {
-    grpc::ClientContext context;
+  static v1::LeaseRequest LeaseRequest(v1::TaskKind kind, int wait_seconds) {
     v1::LeaseRequest request;
     request.set_worker_id("test-worker");
     request.add_kinds(kind);
     request.mutable_wait()->set_seconds(wait_seconds);
     *request.mutable_engine() = ToyEngine();
+    return request;
+  }
+  v1::LeaseResponse Lease(v1::TaskKind kind, int wait_seconds = 10) {
+    return Lease(LeaseRequest(kind, wait_seconds));
+  }
+  v1::LeaseResponse Lease(const v1::LeaseRequest& request) {
+    grpc::ClientContext context;
     v1::LeaseResponse response;
     const grpc::Status status = workers_->Lease(&context, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();

@@ -1,5 +1,6 @@
 // Runs one job without a server: `engine_probe CHECKPOINT NAME STORE FORMAT:SCHEME[,option=value…] …`.
-// Artifacts lie under STORE/objects/job. For tests that compare files; prints one line for each target.
+// Artifacts lie under STORE/objects/job. For tests that compare files; prints one line for each target. Where
+// STORE is `plan` it runs nothing and prints TARGET-NUMBER TENSOR TYPE for each tensor of each target.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -23,13 +24,23 @@ TargetSpec ParseTarget(const std::string& text) {
   return spec;
 }
 
+absl::Status PrintPlan(const Model& model, const std::vector<TargetSpec>& targets) {
+  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, targets, 1));
+  for (size_t t = 0; t < plan.targets.size(); ++t) {
+    for (const OutputTensor& tensor : plan.targets[t]->plan.tensors)
+      std::printf("%zu %s %s\n", t, tensor.name.c_str(), std::string(tensor.codec->name()).c_str());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(int argc, char** argv) {
   if (argc < 5) return absl::InvalidArgumentError("usage: engine_probe CHECKPOINT NAME STORE TARGET…");
   ASSIGN_OR_RETURN(CheckpointFiles files, OpenLocalCheckpoint(argv[1]));
   ASSIGN_OR_RETURN(Model model, OpenModel(files, argv[2]));
-  ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, OpenObjectStore(std::string("file:") + argv[3]));
   std::vector<TargetSpec> targets;
   for (int i = 4; i < argc; ++i) targets.push_back(ParseTarget(argv[i]));
+  if (argv[3] == std::string("plan")) return PrintPlan(model, targets);
+  ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, OpenObjectStore(std::string("file:") + argv[3]));
   JobOptions options;
   options.threads = 2;
   options.artifact_prefix = "job";

@@ -50,7 +50,7 @@ void ServerProcess::Start() {
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   std::vector<std::string> arguments = {(here.parent_path() / "bin" / "quantd").string(),
                                         "--data-dir",
-                                        std::filesystem::path(folder_) / options_.data_dir,
+                                        data_folder(),
                                         "--metrics-listen",
                                         "127.0.0.1:0",
                                         "--workers",
@@ -84,6 +84,8 @@ void ServerProcess::Start() {
   metrics_address_ = metrics;
   channel_ = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
 }
+
+std::string ServerProcess::data_folder() const { return std::filesystem::path(folder_) / options_.data_dir; }
 
 int ServerProcess::Wait() {
   int status = 0;

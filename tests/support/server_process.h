@@ -43,6 +43,7 @@ class ServerProcess {
   int64_t PeakMemory() const;
 
   const std::string& folder() const { return folder_; }
+  std::string data_folder() const;
   // HOST:PORT or unix:PATH, as the ready line says.
   const std::string& address() const { return address_; }
   const std::string& metrics_address() const { return metrics_address_; }

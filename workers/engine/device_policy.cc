@@ -18,6 +18,18 @@ absl::StatusOr<DeviceChoice> ParseDeviceChoice(std::string_view name) {
       absl::StrCat("device \"", std::string(name), "\" is not one of auto, cpu, cuda"));
 }
 
+namespace {
+
+constexpr std::string_view kCpu = "cpu", kCuda = "cuda";
+
+void SayDevice(std::span<const TileOutput> outputs, std::string_view device) {
+  for (const TileOutput& output : outputs) {
+    if (output.device != nullptr) *output.device = device;
+  }
+}
+
+}  // namespace
+
 class DevicePolicy::Encoder final : public quant::TileEncoder {
  public:
   Encoder(DevicePolicy& policy, std::unique_ptr<TileEncoder> cpu, std::unique_ptr<TileEncoder> accelerator)
@@ -33,12 +45,15 @@ class DevicePolicy::Encoder final : public quant::TileEncoder {
     }
     if (!for_accelerator.empty()) {
       absl::StatusOr<std::optional<int64_t>> bad = accelerator_->Encode(weights, for_accelerator);
-      if (bad.ok() && (bad->has_value() || for_cpu.empty())) return bad;
-      if (!bad.ok()) {
+      if (bad.ok()) {
+        SayDevice(for_accelerator, kCuda);
+        if (bad->has_value() || for_cpu.empty()) return bad;
+      } else {
         RETURN_IF_ERROR(policy_.Fail(bad.status()));
         for_cpu.assign(outputs.begin(), outputs.end());
       }
     }
+    SayDevice(for_cpu, kCpu);
     return cpu_->Encode(weights, for_cpu);
   }
 
@@ -68,9 +83,16 @@ bool DevicePolicy::UsesAccelerator() const {
   return accelerator_ != nullptr && !is_lost_;
 }
 
-std::string DevicePolicy::kind() const { return UsesAccelerator() ? "cuda" : "cpu"; }
+std::string DevicePolicy::kind() const { return devices().front().kind; }
 
-std::string DevicePolicy::name() const { return UsesAccelerator() ? accelerator_->name() : cpu_->name(); }
+std::string DevicePolicy::name() const { return devices().front().name; }
+
+std::vector<DevicePolicy::DeviceInfo> DevicePolicy::devices() const {
+  std::vector<DeviceInfo> devices;
+  if (UsesAccelerator()) devices.push_back({std::string(kCuda), accelerator_->name()});
+  devices.push_back({std::string(kCpu), cpu_->name()});
+  return devices;
+}
 
 int DevicePolicy::EncoderThreads(int worker_threads) const {
   constexpr int kCopiesAndKernel = 4;

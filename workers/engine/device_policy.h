@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "workers/quant/device.h"
@@ -35,11 +36,18 @@ class DevicePolicy {
   std::string kind() const;
   // The device's own name.
   std::string name() const;
+  // What may encode: the GPU while it is in use, then the CPU, which takes what the GPU cannot.
+  struct DeviceInfo {
+    std::string kind;
+    std::string name;
+  };
+  std::vector<DeviceInfo> devices() const;
   // Threads that encode at a time: a GPU wants several, so that copies and kernels overlap.
   int EncoderThreads(int worker_threads) const;
 
-  // An encoder for one thread. Codecs without a kernel on the GPU are encoded by the CPU, and so is, unless
-  // the choice is kCuda, what the GPU fails at; the first time, `on_fallback` gets the reason.
+  // An encoder for one thread, which says which device encoded an output. Codecs without a kernel on the GPU
+  // are encoded by the CPU, and so is, unless the choice is kCuda, what the GPU fails at; the first time,
+  // `on_fallback` gets the reason.
   absl::StatusOr<std::unique_ptr<quant::TileEncoder>> NewEncoder();
   absl::StatusOr<std::unique_ptr<quant::HostBuffer>> NewHostBuffer(size_t bytes);
 

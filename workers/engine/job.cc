@@ -62,7 +62,6 @@ class JobRunner {
     RETURN_IF_ERROR(Report("plan"));
     ASSIGN_OR_RETURN(plan_, PlanJob(model_, specs_, options_.threads));
     RETURN_IF_ERROR(CheckRoom());
-    if (options_.on_planned) options_.on_planned(plan_);
     for (size_t i = 0; i < specs_.size(); ++i) {
       artifacts_.push_back(std::make_unique<ArtifactStore>(
           store_, absl::StrCat(options_.artifact_prefix, "/", plan_.directories[i])));
@@ -95,6 +94,7 @@ class JobRunner {
     PipelineOptions pipeline;
     pipeline.threads = options_.threads;
     pipeline.devices = options_.devices;
+    pipeline.on_encoded = options_.on_encoded;
     pipeline.on_progress = [&](const PipelineProgress& progress) {
       progress_ = progress;
       return Report("quantize").ok();

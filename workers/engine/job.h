@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -60,10 +61,10 @@ struct JobOptions {
   DevicePolicy* devices = nullptr;  // where to encode; null: the CPU
   std::string artifact_prefix;      // objects go to PREFIX/DIRECTORY/PATH
   std::vector<SourceDigest> sources;
-  // Called once, before the first weight is read; may be empty.
-  std::function<void(const JobPlan&)> on_planned;
   // Called often, from one thread. Returning false cancels.
   std::function<bool(const JobProgressReport&)> on_progress;
+  // As PipelineOptions::on_encoded.
+  std::function<void(std::string_view device, const quant::Codec& codec, int64_t bytes)> on_encoded;
 };
 
 // One outcome for each target. On any error no object is left below the prefix. RESOURCE_EXHAUSTED when the

@@ -340,6 +340,7 @@ class Pipeline {
         }
         if (tile->last_of_tensor) FinishDigests(target, routes[r].tensor, running[r]);
         target.errors[routes[r].tensor].Add(tile->encoded[r].error);
+        ReportEncoded(*target.planned->plan.tensors[routes[r].tensor].codec, tile->encoded[r]);
         target.seconds += tile->seconds / static_cast<double>(routes.size()) + SecondsSince(begin);
       }
       progress_.bytes_done += tile->source_bytes;
@@ -348,6 +349,13 @@ class Pipeline {
       if (options_.on_progress && !options_.on_progress(progress_))
         return flow_.Fail(absl::CancelledError("cancelled"));
     }
+  }
+
+  void ReportEncoded(const quant::Codec& codec, const EncodedTile& tile) {
+    if (!options_.on_encoded) return;
+    int64_t bytes = 0;
+    for (const std::vector<std::byte>& plane : tile.planes) bytes += static_cast<int64_t>(plane.size());
+    options_.on_encoded(tile.device, codec, bytes);
   }
 
   const Model& model_;

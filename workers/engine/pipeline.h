@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -43,6 +44,10 @@ struct PipelineOptions {
   DevicePolicy* devices = nullptr;  // where to encode; null: the CPU. Outlives the run
   // Called by the writer after each tile. Returning false cancels.
   std::function<bool(const PipelineProgress&)> on_progress;
+  // Called by the writer for what a tile became, before on_progress: so many bytes more by that kind of
+  // device
+  // ("cpu", "cuda") and codec. May be empty.
+  std::function<void(std::string_view device, const quant::Codec& codec, int64_t bytes)> on_encoded;
 };
 
 // INVALID_ARGUMENT names tensor and index of a weight that is not finite; CANCELLED when on_progress said so;

@@ -25,6 +25,7 @@ std::vector<std::byte*> MakeRoom(const OutputTensor& output, int64_t rows, Encod
   const size_t planes = output.codec->planes().size();
   tile.planes.resize(planes);
   tile.error = {};
+  tile.device = "cpu";
   std::vector<std::byte*> pointers;
   for (size_t plane = 0; plane < planes; ++plane) {
     tile.planes[plane].resize(static_cast<size_t>(rows * output.codec->RowBytes(plane, output.columns())));
@@ -102,7 +103,8 @@ absl::StatusOr<std::optional<int64_t>> OutputEncoder::EncodeTogether(
     planes.push_back(MakeRoom(*outputs[i], weights.rows, *tiles[i]));
   std::vector<quant::TileOutput> jobs;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    jobs.push_back({outputs[i]->codec, ImportanceOf(*outputs[i], first_row), planes[i], &tiles[i]->error});
+    jobs.push_back({outputs[i]->codec, ImportanceOf(*outputs[i], first_row), planes[i], &tiles[i]->error,
+                    &tiles[i]->device});
   }
   return encoder_.Encode(weights, jobs);
 }
@@ -129,7 +131,7 @@ absl::StatusOr<std::optional<int64_t>> OutputEncoder::EncodeChanged(const Weight
     rounded.data = cast_.data();
   }
   const std::vector<std::byte*> planes = MakeRoom(output, weights.rows, tile);
-  const quant::TileOutput job{output.codec, ImportanceOf(output, first_row), planes, nullptr};
+  const quant::TileOutput job{output.codec, ImportanceOf(output, first_row), planes, nullptr, &tile.device};
   ASSIGN_OR_RETURN(std::optional<int64_t> bad, encoder_.Encode(rounded, {&job, 1}));
   if (!bad.has_value() && output.codec->weights_per_block() > 1) {
     const std::vector<const std::byte*> stored(planes.begin(), planes.end());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,6 +16,7 @@ namespace quantd {
 struct EncodedTile {
   std::vector<std::vector<std::byte>> planes;
   quant::EncodingError error;  // zero for plain floats and for rows that were copied
+  std::string_view device;     // the kind that encoded it; "cpu" for rows that were copied
 };
 
 // Rows of a source tensor, as its file stores them.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -47,6 +48,9 @@ struct TileOutput {
   const float* importance = nullptr;   // null or one number for each column
   std::span<std::byte* const> planes;  // room for every plane of the tile
   EncodingError* error = nullptr;  // where to add the tile's error, measured on what was stored; may be null
+  // Where to say which kind of device encoded it, "cpu" or "cuda"; may be null. Encoders that know but one
+  // device leave it alone.
+  std::string_view* device = nullptr;
 };
 
 // Encodes for one thread; not to be shared between threads.

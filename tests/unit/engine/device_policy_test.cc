@@ -64,7 +64,7 @@ class DevicePolicyTest : public testing::Test {
     const quant::Codec* type = quant::FindCodec(codec);
     std::vector<std::byte> plane(static_cast<size_t>(type->RowBytes(0, kColumns)));
     std::byte* planes[] = {plane.data()};
-    const TileOutput output{type, nullptr, planes, nullptr};
+    const TileOutput output{type, nullptr, planes, nullptr, &encoded_on_};
     const auto bad = encoder_->Encode({quant::WeightType::kF32, weights_.data(), 1, kColumns}, {&output, 1});
     if (!bad.ok()) return bad.status();
     return plane;
@@ -76,17 +76,22 @@ class DevicePolicyTest : public testing::Test {
   std::unique_ptr<DevicePolicy> policy_;
   std::unique_ptr<quant::TileEncoder> encoder_;
   std::vector<std::string> reasons_;
+  std::string_view encoded_on_;
 };
 
 TEST_F(DevicePolicyTest, AutoGoesOnWithTheCpuAndSaysSoOnce) {
   Open(DeviceChoice::kAuto, 2, absl::UnavailableError("cuda:0 test: fell off the bus"));
   const auto first = Encode("Q8_0");
   ASSERT_TRUE(first.ok());
+  EXPECT_EQ(encoded_on_, "cuda");
+  EXPECT_EQ(policy_->devices().size(), 2u);
   for (int i = 0; i < 4; ++i) {
     const auto tile = Encode("Q8_0");
     ASSERT_TRUE(tile.ok()) << tile.status();
     EXPECT_EQ(*tile, *first);
   }
+  EXPECT_EQ(encoded_on_, "cpu");
+  EXPECT_EQ(policy_->devices().size(), 1u);
   EXPECT_EQ(device_->tiles(), 3) << "a lost device is not asked again";
   ASSERT_EQ(reasons_.size(), 1u);
   EXPECT_THAT(reasons_[0], HasSubstr("fell off the bus"));
@@ -96,6 +101,7 @@ TEST_F(DevicePolicyTest, AutoGoesOnWithTheCpuAndSaysSoOnce) {
 TEST_F(DevicePolicyTest, RunningOutOfMemoryIsForOneTileOnly) {
   Open(DeviceChoice::kAuto, 0, absl::ResourceExhaustedError("cuda:0 test: out of memory"));
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Encode("Q8_0").ok());
+  EXPECT_EQ(encoded_on_, "cpu");
   EXPECT_EQ(device_->tiles(), 3);
   EXPECT_EQ(reasons_.size(), 1u);
   EXPECT_EQ(policy_->kind(), "cuda");
@@ -113,6 +119,7 @@ TEST_F(DevicePolicyTest, CudaFailsTheTaskWhenTheGpuFails) {
 TEST_F(DevicePolicyTest, CodecsWithoutAKernelAreTheCpus) {
   Open(DeviceChoice::kCuda, 0, absl::UnavailableError("not asked"));
   EXPECT_TRUE(Encode("F16").ok());
+  EXPECT_EQ(encoded_on_, "cpu");
   EXPECT_EQ(device_->tiles(), 0);
 }
 

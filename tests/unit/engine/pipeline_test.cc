@@ -14,6 +14,7 @@ namespace quantd {
 namespace {
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 
 // A file that counts the bytes that were read from it.
@@ -135,6 +136,12 @@ TEST_F(PipelineTest, ReadsEveryByteOnceForAllTargets) {
     last = progress;
     return true;
   };
+  int64_t encoded = 0;
+  options.on_encoded = [&](std::string_view device, const quant::Codec& codec, int64_t size) {
+    EXPECT_EQ(device, "cpu");
+    EXPECT_THAT(codec.name(), AnyOf("Q8_0", "F32", "F16", "MLX_I4_G64_F16"));
+    encoded += size;
+  };
   read = 0;
   ASSERT_TRUE(RunPipeline(model_, runs, options).ok());
   int64_t bytes = 0;
@@ -144,6 +151,7 @@ TEST_F(PipelineTest, ReadsEveryByteOnceForAllTargets) {
   EXPECT_EQ(last.bytes_total, bytes);
   EXPECT_EQ(last.tensors_done, 21);
   EXPECT_EQ(last.tensors_total, 21);
+  EXPECT_EQ(encoded, gguf->plan.TensorBytes() + mlx->plan.TensorBytes() + plain->plan.TensorBytes());
   for (const TargetRun& run : runs) EXPECT_EQ(run.errors.size(), run.planned->plan.tensors.size());
 }
 

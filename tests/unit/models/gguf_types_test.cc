@@ -59,8 +59,19 @@ class GgufTypesTest : public testing::Test {
     return std::string(status.message());
   }
 
+  // An importance matrix of every matrix but the embedding.
+  void GiveImportance() {
+    for (const ModelTensor& tensor : ShapedModel(architecture_, shape_).tensors) {
+      if (tensor.source.shape.size() < 2 || tensor.role == TensorRole::kTokenEmbedding) continue;
+      importance_.columns[TensorName(tensor.rule->gguf, tensor.layer)] =
+          std::make_shared<const std::vector<float>>(tensor.source.columns(), 1.0f);
+    }
+    options_.importance = &importance_;
+  }
+
   std::string architecture_ = "LlamaForCausalLM";
   ModelShape shape_;
+  ImportanceMatrix importance_;
   GgufTypeOptions options_;
   std::vector<std::string> notes_;
 };
@@ -78,13 +89,13 @@ TEST_F(GgufTypesTest, KnowsLlamaCppsNamesAndTheShortOnes) {
 
 TEST_F(GgufTypesTest, VectorsStayFloatsInEveryFileType) {
   shape_.layers = 2;
+  GiveImportance();
   for (const GgufFileType& type : AllGgufFileTypes()) {
-    if (type.name == "Q2_K_S") continue;  // needs an importance matrix
     const Types types = TypesOf(std::string(type.name));
     EXPECT_EQ(types.at("output_norm.weight"), "F32") << type.name;
     EXPECT_EQ(types.at("blk.1.attn_norm.weight"), "F32") << type.name;
     // MXFP4 is for experts, of which these models have none.
-    EXPECT_EQ(types.at("blk.0.attn_q.weight"), type.name == "MXFP4_MOE" ? "Q8_0" : type.codec) << type.name;
+    EXPECT_EQ(types.at("blk.1.ffn_up.weight"), type.name == "MXFP4_MOE" ? "Q8_0" : type.codec) << type.name;
     EXPECT_THAT(notes_, IsEmpty()) << type.name;
   }
 }
@@ -92,7 +103,11 @@ TEST_F(GgufTypesTest, VectorsStayFloatsInEveryFileType) {
 TEST_F(GgufTypesTest, TypesThatAreUselessWithoutImportanceAreRefused) {
   const absl::Status status = Choose("Q2_K_S").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("options[imatrix]: is needed: blk.0.attn_"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("options[imatrix]: is needed: blk.0.attn_"));
+  GiveImportance();
+  importance_.columns.erase("blk.7.ffn_up.weight");
+  EXPECT_THAT(std::string(Choose("Q2_K_S").status().message()),
+              HasSubstr("options[imatrix]: is needed: blk.7.ffn_up.weight would be Q2_K"));
 }
 
 TEST_F(GgufTypesTest, ImportanceOfAnotherNumberOfColumnsIsRefused) {
@@ -177,7 +192,8 @@ TEST_F(GgufTypesTest, FallsBackWhereNoBlockDividesTheColumnsAndSaysSo) {
   shape_.layers = 1;
   shape_.hidden = 96;  // heads of 12; no multiple of 256, but of 32
   const std::pair<const char*, const char*> fallbacks[] = {
-      {"Q2_K", "Q4_0"}, {"Q3_K_S", "Q4_0"}, {"Q4_K_S", "Q5_0"}, {"Q5_K_S", "Q5_1"}, {"Q6_K", "Q8_0"}};
+      {"Q2_K", "Q4_0"}, {"Q3_K_S", "Q4_0"}, {"Q4_K_S", "Q5_0"},  {"Q5_K_S", "Q5_1"},
+      {"Q6_K", "Q8_0"}, {"TQ1_0", "Q4_0"},  {"IQ4_XS", "IQ4_NL"}};
   for (const auto& [scheme, fallback] : fallbacks) {
     const Types types = TypesOf(scheme);
     EXPECT_EQ(types.at("blk.0.attn_q.weight"), fallback) << scheme;
