@@ -19,6 +19,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
+template <class L>
+QUANTD_LANE typename L::Float InverseOrZero(typename L::Float scale) {
+  using Float = typename L::Float;
+  return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
+}
+
 // Levels 0 … top of a block: min(top, trunc((x - minimum) * inverse + offset)). Where a subnormal scale has
 // an infinite inverse there is no number, which counts as level 0: what x86 makes of it.
 template <class L>
@@ -63,7 +69,8 @@ struct SymmetricSmallBlock {
   static constexpr int kWeights = kSmallBlock;
   static constexpr int kBytes = kBits == 4 ? sizeof(BlockQ4_0) : sizeof(BlockQ5_0);
   static constexpr int kLead = 2;
-  static constexpr int kMiddle = 1 << (kBits - 1);
+  static constexpr int kMiddle = 1 << (kBits - 1), kTop = 2 * kMiddle - 1;
+  static constexpr float kOffset = static_cast<float>(kMiddle) + 0.5f;
 
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance& importance, Words& words) {
@@ -76,18 +83,16 @@ struct SymmetricSmallBlock {
       Store(
           fit.scale, [&](int i) { return L::NearestInt(fit.LevelOf(x[i], kMiddle)); }, words);
     } else {
-      const Float scale = PeakOf<L, kSmallBlock>(x) / Float(static_cast<float>(-kMiddle));
-      const PlainLevels<L> levels{Float(0.0f), InverseOrZeroOf(scale),
-                                  Float(static_cast<float>(kMiddle) + 0.5f), 2 * kMiddle - 1};
+      const Float scale = ScaleOf(PeakOf<L, kSmallBlock>(x));
+      const PlainLevels<L> levels{Float(0.0f), InverseOrZero<L>(scale), Float(kOffset), kTop};
       Store(
           scale, [&](int i) { return levels.Of(x[i]); }, words);
     }
   }
 
+  static QUANTD_LANE Float ScaleOf(Float peak) { return peak / Float(static_cast<float>(-kMiddle)); }
+
  private:
-  static QUANTD_LANE Float InverseOrZeroOf(Float scale) {
-    return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-  }
   template <class LevelOf, class Words>
   static QUANTD_LANE void Store(Float scale, LevelOf level_of, Words& words) {
     words.Set(0, ToHalf<L>(scale) << 16);
@@ -107,6 +112,7 @@ struct RangeSmallBlock {
   static constexpr int kBytes = kBits == 4 ? sizeof(BlockQ4_1) : sizeof(BlockQ5_1);
   static constexpr int kLead = 0;
   static constexpr int kTop = (1 << kBits) - 1;
+  static constexpr float kOffset = 0.5f;
 
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance& importance, Words& words) {
@@ -126,12 +132,15 @@ struct RangeSmallBlock {
         low = L::Min(x[i], low);
         high = L::Max(x[i], high);
       }
-      const Float scale = (high - low) / Float(static_cast<float>(kTop));
-      const Float inverse = L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-      const PlainLevels<L> levels{low, inverse, Float(0.5f), kTop};
+      const Float scale = ScaleOf(low, high);
+      const PlainLevels<L> levels{low, InverseOrZero<L>(scale), Float(kOffset), kTop};
       Store(
           scale, low, [&](int i) { return levels.Of(x[i]); }, words);
     }
+  }
+
+  static QUANTD_LANE Float ScaleOf(Float low, Float high) {
+    return (high - low) / Float(static_cast<float>(kTop));
   }
 
  private:
@@ -160,16 +169,18 @@ struct Q8_0 {
   static constexpr int kWeights = kSmallBlock;
   static constexpr int kBytes = sizeof(BlockQ8_0);
   static constexpr int kLead = 2;
+  static constexpr float kBelowHalf = 0.49999997f;  // the largest float below one half
+
+  static QUANTD_LANE Float ScaleOf(Float magnitude) { return magnitude / Float(127.0f); }
 
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     Float magnitude = 0.0f;
     for (int i = 0; i < kSmallBlock; ++i) magnitude = L::Max(magnitude, L::Abs(weights[i]));
-    const Float scale = magnitude / Float(127.0f);
-    const Float inverse = L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
+    const Float scale = ScaleOf(magnitude);
+    const Float inverse = InverseOrZero<L>(scale);
     words.Set(0, ToHalf<L>(scale) << 16);
-    // Half away from zero, as roundf: the constant is the largest float below one half.
-    const Int half = L::Bits(Float(0.49999997f));
+    const Int half = L::Bits(Float(kBelowHalf));  // rounds half away from zero, as roundf
     for (int word = 0; word < 8; ++word) {
       Int packed = 0;
       for (int byte = 0; byte < 4; ++byte) {

@@ -1,0 +1,249 @@
+// Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 along the row: what vector targets run where there is no importance matrix.
+// (small_blocks-inl.h has the same types as lane code: for importance matrices, for the scalar target and for
+// CUDA. Scales and their inverses come from there.)
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "workers/quant/codecs/small_blocks-inl.h"
+#include "workers/quant/lanes/rows-inl.h"
+
+#if defined(QUANTD_SMALL_BLOCK_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_SMALL_BLOCK_ROWS_INL_H_
+#undef QUANTD_SMALL_BLOCK_ROWS_INL_H_
+#else
+#define QUANTD_SMALL_BLOCK_ROWS_INL_H_
+#endif
+
+#if HWY_TARGET != HWY_SCALAR
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+// The levels of a block of 32, in 0 … top.
+class BlockLevels {
+ public:
+  // level_of(weights) may be below 0 or above `top`: it is clamped.
+  template <class Source, class LevelOf>
+  static QUANTD_LANE BlockLevels Of(const typename Source::Bits* x, int top, LevelOf level_of) {
+    const ByteBlock levels = BytesOf32<Source>(x, level_of);
+    return {Clamp(levels.first, top), Clamp(levels.second, top)};
+  }
+
+  // Byte i has level i below and level 16 + i above.
+  QUANTD_LANE void StoreNibbles(uint8_t* out) const {
+    const auto low = hn::Set(ByteTag(), 15);
+    const hn::Full128<uint16_t> wide;
+    const auto shifted = hn::ShiftLeft<4>(hn::BitCast(wide, hn::And(second_, low)));
+    hn::StoreU(hn::Or(hn::And(first_, low), hn::BitCast(ByteTag(), shifted)), ByteTag(), out);
+  }
+  // Bit i of four bytes is the fifth bit of level i.
+  QUANTD_LANE void StoreFifthBits(uint8_t* out) const {
+    const auto fifth = hn::Set(ByteTag(), 16);
+    hn::StoreMaskBits(ByteTag(), hn::TestBit(first_, fifth), out);
+    hn::StoreMaskBits(ByteTag(), hn::TestBit(second_, fifth), out + 2);
+  }
+
+ private:
+  QUANTD_LANE BlockLevels(ByteVector first, ByteVector second) : first_(first), second_(second) {}
+  static QUANTD_LANE ByteVector Clamp(ByteVector levels, int top) {
+    const hn::Full128<int8_t> tag;
+    const auto positive = hn::Max(hn::BitCast(tag, levels), hn::Zero(tag));
+    return hn::BitCast(ByteTag(), hn::Min(positive, hn::Set(tag, static_cast<int8_t>(top))));
+  }
+
+  ByteVector first_, second_;  // of weights 0 … 15, 16 … 31
+};
+
+// The extremes of a batch of blocks from which the others follow: the largest of the bits as signed numbers is
+// the largest positive weight, the largest as unsigned numbers the negative weight of largest magnitude. Where
+// all weights of a block have one sign, both have it.
+template <class Source>
+class SignedExtremes {
+ public:
+  using Bits = typename Source::Bits;
+
+  explicit QUANTD_LANE SignedExtremes(const Bits* x) : x_(x) {
+    const auto larger = [](auto a, auto b) { return hn::Max(a, b); };
+    FindExtremes<Bits, kSmallBlock>(x, AsSigned(), larger, positive_);
+    FindExtremes<Bits, kSmallBlock>(x, AsStored(), larger, negative_);
+  }
+
+  // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no -0.
+  QUANTD_LANE LaneFloat Peaks() {
+    LaneFloat positive = BlockValues<Source>(positive_);
+    const LaneFloat negative = BlockValues<Source>(negative_);
+    if (Lanes::Any((Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative))) {
+      for (int block = 0; block < Lanes::kCount; ++block) {
+        if ((positive_[block] ^ negative_[block]) == kSignBit<Bits>) {
+          positive_[block] = FirstOf(positive_[block], x_ + block * kSmallBlock);
+        }
+      }
+      positive = BlockValues<Source>(positive_);
+    }
+    const auto is_positive = Lanes::Abs(positive) >= Lanes::Abs(negative);
+    return Lanes::Select(is_positive, positive, negative) + LaneFloat(0.0f);
+  }
+
+  // The smallest and the largest weights; the first zero where the smallest is one.
+  QUANTD_LANE void Range(LaneFloat& low, LaneFloat& high) {
+    HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
+    FindExtremes<Bits, kSmallBlock>(x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
+    const LaneFloat positive = BlockValues<Source>(positive_), other = BlockValues<Source>(smallest);
+    high = Lanes::Select(Lanes::Bits(positive) < LaneInt(0), other, positive);
+    LaneFloat negative = BlockValues<Source>(negative_);
+    if (Lanes::Any((negative == LaneFloat(0.0f)) & !(Lanes::Bits(negative) == Lanes::Bits(other)))) {
+      for (int block = 0; block < Lanes::kCount; ++block) {
+        if (negative_[block] == kSignBit<Bits>) negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
+      }
+      negative = BlockValues<Source>(negative_);
+    }
+    low = Lanes::Select(Lanes::Bits(negative) < LaneInt(0), negative, other);
+  }
+
+ private:
+  struct AsStored {
+    template <class V>
+    QUANTD_LANE V operator()(V bits) const {
+      return bits;
+    }
+  };
+  struct AsSigned {
+    template <class V>
+    QUANTD_LANE auto operator()(V bits) const {
+      return hn::BitCast(hn::RebindToSigned<hn::DFromV<V>>(), bits);
+    }
+  };
+
+  // The first of a block's weights that has the same magnitude.
+  static Bits FirstOf(Bits weight, const Bits* x) {
+    int i = 0;
+    while (i < kSmallBlock - 1 && ((x[i] ^ weight) & ~kSignBit<Bits>) != 0) ++i;
+    return x[i];
+  }
+
+  const Bits* x_;
+  HWY_ALIGN Bits positive_[Lanes::kCount];
+  HWY_ALIGN Bits negative_[Lanes::kCount];
+};
+
+// Q4_0 and Q5_0.
+template <class Source, int kBits>
+class SymmetricRows {
+ public:
+  using Bits = typename Source::Bits;
+  using Code = SymmetricSmallBlock<Lanes, kBits>;
+  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes;
+
+  explicit QUANTD_LANE SymmetricRows(const Bits* x) {
+    const LaneFloat scales = Code::ScaleOf(SignedExtremes<Source>(x).Peaks());
+    Lanes::Store(ToHalf<Lanes>(scales), halves_);
+    inverses_.Set(InverseOrZero<Lanes>(scales));
+  }
+
+  QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
+    const auto inverse = inverses_[block], offset = hn::Set(FloatTag(), Code::kOffset);
+    const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
+      return Lanes::TruncateVector(hn::Add(hn::Mul(weights, inverse), offset));
+    });
+    std::memcpy(out, halves_ + block, 2);
+    if constexpr (kBits == 5) levels.StoreFifthBits(out + 2);
+    levels.StoreNibbles(out + kBytes - 16);
+  }
+
+ private:
+  HWY_ALIGN uint32_t halves_[Lanes::kCount];
+  BlockFloats inverses_;
+};
+
+// Q4_1 and Q5_1.
+template <class Source, int kBits>
+class RangeRows {
+ public:
+  using Bits = typename Source::Bits;
+  using Code = RangeSmallBlock<Lanes, kBits>;
+  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes;
+
+  explicit QUANTD_LANE RangeRows(const Bits* x) {
+    LaneFloat low, high;
+    SignedExtremes<Source>(x).Range(low, high);
+    const LaneFloat scales = Code::ScaleOf(low, high);
+    Lanes::Store(ToHalf<Lanes>(scales) | ToHalf<Lanes>(low) << 16, heads_);
+    inverses_.Set(InverseOrZero<Lanes>(scales));
+    minima_.Set(low);
+  }
+
+  QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
+    const auto inverse = inverses_[block], minimum = minima_[block], offset = hn::Set(FloatTag(), Code::kOffset);
+    const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
+      return Lanes::TruncateVector(hn::Add(hn::Mul(hn::Sub(weights, minimum), inverse), offset));
+    });
+    std::memcpy(out, heads_ + block, 4);
+    if constexpr (kBits == 5) levels.StoreFifthBits(out + 4);
+    levels.StoreNibbles(out + kBytes - 16);
+  }
+
+ private:
+  HWY_ALIGN uint32_t heads_[Lanes::kCount];
+  BlockFloats inverses_, minima_;
+};
+
+template <class Source>
+using Q4_0Rows = SymmetricRows<Source, 4>;
+template <class Source>
+using Q5_0Rows = SymmetricRows<Source, 5>;
+template <class Source>
+using Q4_1Rows = RangeRows<Source, 4>;
+template <class Source>
+using Q5_1Rows = RangeRows<Source, 5>;
+
+template <class Source>
+class Q8_0Rows {
+ public:
+  using Bits = typename Source::Bits;
+  static constexpr int kWeights = kSmallBlock, kBytes = Q8_0<Lanes>::kBytes;
+
+  explicit QUANTD_LANE Q8_0Rows(const Bits* x) {
+    const LaneFloat scales = Q8_0<Lanes>::ScaleOf(LargestMagnitudes<Source, kSmallBlock>(x));
+    Lanes::Store(ToHalf<Lanes>(scales), halves_);
+    // No numbers count as 0, so that an infinite inverse is as good as 0.
+    const LaneFloat inverses = LaneFloat(1.0f) / scales;
+    inverses_.Set(Lanes::Select(inverses < LaneFloat(INFINITY), inverses, LaneFloat(0.0f)));
+  }
+
+  QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
+    const auto inverse = inverses_[block], half = hn::Set(FloatTag(), Q8_0<Lanes>::kBelowHalf);
+    const auto level_of = [=](FloatVector weights) {
+      const auto level = hn::Mul(weights, inverse);
+      return Lanes::TruncateVector(hn::Add(level, hn::CopySignToAbs(half, level)));
+    };
+    std::memcpy(out, halves_ + block, 2);
+    BytesOf32<Source>(x, level_of).Store(out + 2);
+  }
+
+ private:
+  HWY_ALIGN uint32_t halves_[Lanes::kCount];
+  BlockFloats inverses_;
+};
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#else
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+template <class Source>
+class Q4_0Rows;
+template <class Source>
+class Q4_1Rows;
+template <class Source>
+class Q5_0Rows;
+template <class Source>
+class Q5_1Rows;
+template <class Source>
+class Q8_0Rows;
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+
+#endif
