@@ -225,9 +225,63 @@ class Q8_0Rows {
   BlockFloats inverses_;
 };
 
+// Decoding: the levels as bytes, then a vector of them at a time.
+struct DecodedLevels {
+  HWY_ALIGN int8_t levels[kSmallBlock];
+
+  explicit QUANTD_LANE DecodedLevels(const uint8_t* nibbles) {
+    const auto bytes = hn::LoadU(ByteTag(), nibbles);
+    const hn::Full128<uint16_t> wide;
+    const auto low = hn::Set(ByteTag(), 15);
+    const auto shifted = hn::BitCast(ByteTag(), hn::ShiftRight<4>(hn::BitCast(wide, bytes)));
+    Set(hn::And(bytes, low), hn::And(shifted, low));
+  }
+  QUANTD_LANE DecodedLevels(const uint8_t* nibbles, const uint8_t* fifth_bits) : DecodedLevels(nibbles) {
+    const auto fifth = hn::Set(ByteTag(), 16);
+    const auto with = [&](int first) {
+      uint8_t bits[8] = {fifth_bits[first / 8], fifth_bits[first / 8 + 1]};
+      const auto added = hn::IfThenElseZero(hn::LoadMaskBits(ByteTag(), bits), fifth);
+      return hn::Or(hn::Load(ByteTag(), reinterpret_cast<const uint8_t*>(levels) + first), added);
+    };
+    Set(with(0), with(16));
+  }
+
+ private:
+  QUANTD_LANE void Set(ByteVector first, ByteVector second) {
+    hn::Store(first, ByteTag(), reinterpret_cast<uint8_t*>(levels));
+    hn::Store(second, ByteTag(), reinterpret_cast<uint8_t*>(levels) + 16);
+  }
+};
+
+QUANTD_LANE void DecodeAround(const DecodedLevels& decoded, float middle, uint16_t half, float* weights) {
+  const auto scale = SetHalf(half), middles = hn::Set(FloatTag(), middle);
+  DecodeBytes(decoded.levels, [=](FloatVector level) { return hn::Mul(hn::Sub(level, middles), scale); }, weights);
+}
+QUANTD_LANE void DecodeFrom(const DecodedLevels& decoded, uint16_t half, uint16_t half_minimum, float* weights) {
+  const auto scale = SetHalf(half), minimum = SetHalf(half_minimum);
+  DecodeBytes(decoded.levels, [=](FloatVector level) { return hn::Add(hn::Mul(level, scale), minimum); }, weights);
+}
+
+inline void DecodeRow(const BlockQ4_0& block, float* weights) {
+  DecodeAround(DecodedLevels(block.levels), 8.0f, block.scale, weights);
+}
+inline void DecodeRow(const BlockQ5_0& block, float* weights) {
+  DecodeAround(DecodedLevels(block.levels, block.high_bits), 16.0f, block.scale, weights);
+}
+inline void DecodeRow(const BlockQ4_1& block, float* weights) {
+  DecodeFrom(DecodedLevels(block.levels), block.scale, block.minimum, weights);
+}
+inline void DecodeRow(const BlockQ5_1& block, float* weights) {
+  DecodeFrom(DecodedLevels(block.levels, block.high_bits), block.scale, block.minimum, weights);
+}
+inline void DecodeRow(const BlockQ8_0& block, float* weights) {
+  const auto scale = SetHalf(block.scale);
+  DecodeBytes(block.levels, [=](FloatVector level) { return hn::Mul(level, scale); }, weights);
+}
+
 }  // namespace quantd::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#else
+#else  // the scalar target has the lane code
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
@@ -241,6 +295,10 @@ template <class Source>
 class Q5_1Rows;
 template <class Source>
 class Q8_0Rows;
+template <class Block>
+void DecodeRow(const Block& block, float* weights) {
+  DecodeBlock(block, weights);
+}
 
 }  // namespace quantd::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

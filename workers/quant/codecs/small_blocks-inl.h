@@ -198,18 +198,12 @@ constexpr int FifthBitOf(const uint8_t* bits, int i) { return (bits[i / 8] >> (i
 
 constexpr void DecodeBlock(const BlockQ4_0& block, float* weights) {
   const float scale = HalfToFloat(block.scale);
-  for (int i = 0; i < 16; ++i) {
-    weights[i] = static_cast<float>((block.levels[i] & 15) - 8) * scale;
-    weights[i + 16] = static_cast<float>((block.levels[i] >> 4) - 8) * scale;
-  }
+  for (int i = 0; i < 32; ++i) weights[i] = static_cast<float>(NibbleOf(block.levels, i) - 8) * scale;
 }
 
 constexpr void DecodeBlock(const BlockQ4_1& block, float* weights) {
   const float scale = HalfToFloat(block.scale), minimum = HalfToFloat(block.minimum);
-  for (int i = 0; i < 16; ++i) {
-    weights[i] = static_cast<float>(block.levels[i] & 15) * scale + minimum;
-    weights[i + 16] = static_cast<float>(block.levels[i] >> 4) * scale + minimum;
-  }
+  for (int i = 0; i < 32; ++i) weights[i] = static_cast<float>(NibbleOf(block.levels, i)) * scale + minimum;
 }
 
 constexpr void DecodeBlock(const BlockQ5_0& block, float* weights) {

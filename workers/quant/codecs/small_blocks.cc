@@ -10,11 +10,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-BlockKernels KernelsQ4_0() { return MakeRowKernels<Q4_0, Q4_0Rows, BlockQ4_0, DecodeBlock>(); }
-BlockKernels KernelsQ4_1() { return MakeRowKernels<Q4_1, Q4_1Rows, BlockQ4_1, DecodeBlock>(); }
-BlockKernels KernelsQ5_0() { return MakeRowKernels<Q5_0, Q5_0Rows, BlockQ5_0, DecodeBlock>(); }
-BlockKernels KernelsQ5_1() { return MakeRowKernels<Q5_1, Q5_1Rows, BlockQ5_1, DecodeBlock>(); }
-BlockKernels KernelsQ8_0() { return MakeRowKernels<Q8_0, Q8_0Rows, BlockQ8_0, DecodeBlock>(); }
+BlockKernels KernelsQ4_0() { return MakeRowKernels<Q4_0, Q4_0Rows, BlockQ4_0, DecodeRow>(); }
+BlockKernels KernelsQ4_1() { return MakeRowKernels<Q4_1, Q4_1Rows, BlockQ4_1, DecodeRow>(); }
+BlockKernels KernelsQ5_0() { return MakeRowKernels<Q5_0, Q5_0Rows, BlockQ5_0, DecodeRow>(); }
+BlockKernels KernelsQ5_1() { return MakeRowKernels<Q5_1, Q5_1Rows, BlockQ5_1, DecodeRow>(); }
+BlockKernels KernelsQ8_0() { return MakeRowKernels<Q8_0, Q8_0Rows, BlockQ8_0, DecodeRow>(); }
 
 }  // namespace quantd::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "workers/quant/codec.h"
+#include "workers/quant/lanes/half-inl.h"
 #include "workers/quant/lanes/lanes-inl.h"
 
 #if defined(QUANTD_LANES_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -78,6 +79,16 @@ struct Bf16Source {
     b = hn::BitCast(FloatTag(), hn::InterleaveUpper(tag, hn::Zero(tag), stored));
   }
 };
+
+// The 16 bits of F16 of a vector of finite weights, nearest, ties to even.
+using HalfTag = hn::Rebind<uint16_t, FloatTag>;
+QUANTD_LANE hn::Vec<HalfTag> NarrowToHalf(FloatVector v) {
+#if HWY_TARGET <= HWY_AVX2  // has an instruction; Highway's way without one truncates
+  return hn::BitCast(HalfTag(), hn::DemoteTo(hn::Rebind<hwy::float16_t, FloatTag>(), v));
+#else
+  return hn::DemoteTo(HalfTag(), ToHalf<Lanes>({v, v}).low);
+#endif
+}
 
 // Calls run(source, bits) with the source of the weights' type.
 template <class Run>
@@ -243,6 +254,22 @@ QUANTD_LANE ByteBlock BytesOf32(const typename Source::Bits* x, IntegersOf integ
     return hn::BitCast(hn::CappedTag<uint8_t, kPair>(), hn::DemoteTo(hn::CappedTag<int8_t, kPair>(), words));
   };
   return JoinBytes(pair);
+}
+
+// An F16 number as all elements of a vector.
+QUANTD_LANE FloatVector SetHalf(uint16_t half) {
+  const auto stored = hn::BitCast(hn::Rebind<hwy::float16_t, FloatTag>(), hn::Set(HalfTag(), half));
+  return hn::PromoteTo(FloatTag(), stored);
+}
+
+// weight_of(vector of numbers) of 32 numbers, as weights.
+template <class WeightOf>
+QUANTD_LANE void DecodeBytes(const int8_t* numbers, WeightOf weight_of, float* weights) {
+  constexpr int kPerVector = Lanes::kPerVector;
+  for (int i = 0; i < 32; i += kPerVector) {
+    const auto integers = hn::PromoteTo(IntTag(), hn::LoadU(hn::Rebind<int8_t, IntTag>(), numbers + i));
+    hn::StoreU(weight_of(hn::ConvertTo(FloatTag(), integers)), FloatTag(), weights + i);
+  }
 }
 
 template <template <class> class Kernel, class Source>
