@@ -40,8 +40,8 @@ bool AnyNonFinite(const WeightRows& weights, int64_t first, int64_t count) {
   return false;
 }
 
-// Sixteen partial sums whatever the target, so that every target finds the same error. They are summed in float
-// over 256 weights, and those sums in double.
+// Sixteen partial sums whatever the target, so that every target finds the same error. They are summed in
+// float over 256 weights, and those sums in double.
 class ErrorSums {
  public:
   static constexpr int kPartial = 16;
@@ -87,8 +87,8 @@ class ErrorSums {
   float largest_[kPartial] = {};
 };
 
-// Of weights first … first + count of the source; `decoded` may be written to behind them, up to a multiple of
-// kPartial (kErrorPadding).
+// Of weights first … first + count of the source; `decoded` may be written to behind them, up to a multiple
+// of kPartial (kErrorPadding).
 EncodingError ErrorOf(const WeightRows& source, int64_t first, float* decoded, int64_t count) {
   ErrorSums sums;
   std::fill_n(decoded + count, -count & (ErrorSums::kPartial - 1), 0.0f);
@@ -194,8 +194,8 @@ std::optional<int64_t> FirstNonFinite(const WeightRows& weights) {
   return std::nullopt;
 }
 
-// In pieces that stay in the first-level cache: a plane's blocks follow each other, whatever their rows. A piece
-// has a multiple of four blocks, which keeps planes aligned to 4 bytes.
+// In pieces that stay in the first-level cache: a plane's blocks follow each other, whatever their rows. A
+// piece has a multiple of four blocks, which keeps planes aligned to 4 bytes.
 EncodingError ErrorMeter::Measure(const WeightRows& source, const Codec& codec,
                                   std::span<const std::byte* const> planes) {
   const int64_t block = codec.weights_per_block();

@@ -16,8 +16,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// ggml keeps twice the E2M1 values (0, 1, 2, 3, 4, 6, 8, 12 and their negatives), and half the scale. Computed, so
-// that loops over it vectorise.
+// ggml keeps twice the E2M1 values (0, 1, 2, 3, 4, 6, 8, 12 and their negatives), and half the scale.
+// Computed, so that loops over it vectorise.
 constexpr int8_t TwiceE2M1(int code) {
   const int level = code & 7;
   const int magnitude = level + (level > 4 ? level - 4 : 0) + (level == 7 ? 2 : 0);

@@ -1,7 +1,6 @@
 // Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 along the row: what vector targets run where there is no importance matrix.
 // (small_blocks-inl.h has the same types as lane code: for importance matrices, for the scalar target and for
 // CUDA. Scales and their inverses come from there.)
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -25,8 +24,9 @@ class BlockLevels {
   // level_of(weights) may be below 0 or above `top`: it is clamped.
   template <class Source, class LevelOf>
   static QUANTD_LANE BlockLevels Of(const typename Source::Bits* x, int top, LevelOf level_of) {
-    const ByteBlock levels = BytesOf32<Source>(x, level_of);
-    return {Clamp(levels.first, top), Clamp(levels.second, top)};
+    const ByteBlock levels = BytesOf32<uint8_t, Source>(x, level_of);
+    const auto most = hn::Set(ByteTag(), static_cast<uint8_t>(top));
+    return {hn::Min(levels.first, most), hn::Min(levels.second, most)};
   }
 
   // Byte i has level i below and level 16 + i above.
@@ -45,18 +45,12 @@ class BlockLevels {
 
  private:
   QUANTD_LANE BlockLevels(ByteVector first, ByteVector second) : first_(first), second_(second) {}
-  static QUANTD_LANE ByteVector Clamp(ByteVector levels, int top) {
-    const hn::Full128<int8_t> tag;
-    const auto positive = hn::Max(hn::BitCast(tag, levels), hn::Zero(tag));
-    return hn::BitCast(ByteTag(), hn::Min(positive, hn::Set(tag, static_cast<int8_t>(top))));
-  }
-
   ByteVector first_, second_;  // of weights 0 … 15, 16 … 31
 };
 
-// The extremes of a batch of blocks from which the others follow: the largest of the bits as signed numbers is
-// the largest positive weight, the largest as unsigned numbers the negative weight of largest magnitude. Where
-// all weights of a block have one sign, both have it.
+// The extremes of a batch of blocks from which the others follow: the largest of the bits as signed numbers
+// is the largest positive weight, the largest as unsigned numbers the negative weight of largest magnitude.
+// Where all weights of a block have one sign, both have it.
 template <class Source>
 class SignedExtremes {
  public:
@@ -68,7 +62,8 @@ class SignedExtremes {
     FindExtremes<Bits, kSmallBlock>(x, AsStored(), larger, negative_);
   }
 
-  // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no -0.
+  // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no
+  // -0.
   QUANTD_LANE LaneFloat Peaks() {
     LaneFloat positive = BlockValues<Source>(positive_);
     const LaneFloat negative = BlockValues<Source>(negative_);
@@ -87,7 +82,8 @@ class SignedExtremes {
   // The smallest and the largest weights; the first zero where the smallest is one.
   QUANTD_LANE void Range(LaneFloat& low, LaneFloat& high) {
     HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
-    FindExtremes<Bits, kSmallBlock>(x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
+    FindExtremes<Bits, kSmallBlock>(
+        x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
     const LaneFloat positive = BlockValues<Source>(positive_), other = BlockValues<Source>(smallest);
     high = Lanes::Select(Lanes::Bits(positive) < LaneInt(0), other, positive);
     LaneFloat negative = BlockValues<Source>(negative_);
@@ -173,7 +169,8 @@ class RangeRows {
   }
 
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
-    const auto inverse = inverses_[block], minimum = minima_[block], offset = hn::Set(FloatTag(), Code::kOffset);
+    const auto inverse = inverses_[block], minimum = minima_[block],
+               offset = hn::Set(FloatTag(), Code::kOffset);
     const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
       return Lanes::TruncateVector(hn::Add(hn::Mul(hn::Sub(weights, minimum), inverse), offset));
     });
@@ -205,19 +202,14 @@ class Q8_0Rows {
   explicit QUANTD_LANE Q8_0Rows(const Bits* x) {
     const LaneFloat scales = Q8_0<Lanes>::ScaleOf(LargestMagnitudes<Source, kSmallBlock>(x));
     Lanes::Store(ToHalf<Lanes>(scales), halves_);
-    // No numbers count as 0, so that an infinite inverse is as good as 0.
-    const LaneFloat inverses = LaneFloat(1.0f) / scales;
-    inverses_.Set(Lanes::Select(inverses < LaneFloat(INFINITY), inverses, LaneFloat(0.0f)));
+    inverses_.Set(FiniteInverses(scales));  // levels are 0 where the inverse is 0 or infinite
   }
 
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
-    const auto inverse = inverses_[block], half = hn::Set(FloatTag(), Q8_0<Lanes>::kBelowHalf);
-    const auto level_of = [=](FloatVector weights) {
-      const auto level = hn::Mul(weights, inverse);
-      return Lanes::TruncateVector(hn::Add(level, hn::CopySignToAbs(half, level)));
-    };
+    const auto inverse = inverses_[block];
     std::memcpy(out, halves_ + block, 2);
-    BytesOf32<Source>(x, level_of).Store(out + 2);
+    const auto level_of = [=](FloatVector weights) { return RoundHalfAway(hn::Mul(weights, inverse)); };
+    BytesOf32<int8_t, Source>(x, level_of).Store(out + 2);
   }
 
  private:
@@ -255,11 +247,14 @@ struct DecodedLevels {
 
 QUANTD_LANE void DecodeAround(const DecodedLevels& decoded, float middle, uint16_t half, float* weights) {
   const auto scale = SetHalf(half), middles = hn::Set(FloatTag(), middle);
-  DecodeBytes(decoded.levels, [=](FloatVector level) { return hn::Mul(hn::Sub(level, middles), scale); }, weights);
+  DecodeBytes(
+      decoded.levels, [=](FloatVector level) { return hn::Mul(hn::Sub(level, middles), scale); }, weights);
 }
-QUANTD_LANE void DecodeFrom(const DecodedLevels& decoded, uint16_t half, uint16_t half_minimum, float* weights) {
+QUANTD_LANE void DecodeFrom(const DecodedLevels& decoded, uint16_t half, uint16_t half_minimum,
+                            float* weights) {
   const auto scale = SetHalf(half), minimum = SetHalf(half_minimum);
-  DecodeBytes(decoded.levels, [=](FloatVector level) { return hn::Add(hn::Mul(level, scale), minimum); }, weights);
+  DecodeBytes(
+      decoded.levels, [=](FloatVector level) { return hn::Add(hn::Mul(level, scale), minimum); }, weights);
 }
 
 inline void DecodeRow(const BlockQ4_0& block, float* weights) {
@@ -276,7 +271,8 @@ inline void DecodeRow(const BlockQ5_1& block, float* weights) {
 }
 inline void DecodeRow(const BlockQ8_0& block, float* weights) {
   const auto scale = SetHalf(block.scale);
-  DecodeBytes(block.levels, [=](FloatVector level) { return hn::Mul(level, scale); }, weights);
+  DecodeBytes(
+      block.levels, [=](FloatVector level) { return hn::Mul(level, scale); }, weights);
 }
 
 }  // namespace quantd::quant::HWY_NAMESPACE

@@ -8,6 +8,7 @@
 #include "workers/quant/codecs/symmetric_fit-inl.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/inverse-inl.h"
 
 #if defined(QUANTD_SMALL_BLOCKS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_SMALL_BLOCKS_INL_H_
@@ -18,12 +19,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
-
-template <class L>
-QUANTD_LANE typename L::Float InverseOrZero(typename L::Float scale) {
-  using Float = typename L::Float;
-  return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-}
 
 // Levels 0 … top of a block: min(top, trunc((x - minimum) * inverse + offset)). Where a subnormal scale has
 // an infinite inverse there is no number, which counts as level 0: what x86 makes of it.
@@ -169,7 +164,6 @@ struct Q8_0 {
   static constexpr int kWeights = kSmallBlock;
   static constexpr int kBytes = sizeof(BlockQ8_0);
   static constexpr int kLead = 2;
-  static constexpr float kBelowHalf = 0.49999997f;  // the largest float below one half
 
   static QUANTD_LANE Float ScaleOf(Float magnitude) { return magnitude / Float(127.0f); }
 
@@ -180,7 +174,8 @@ struct Q8_0 {
     const Float scale = ScaleOf(magnitude);
     const Float inverse = InverseOrZero<L>(scale);
     words.Set(0, ToHalf<L>(scale) << 16);
-    const Int half = L::Bits(Float(kBelowHalf));  // rounds half away from zero, as roundf
+    // Half away from zero, as roundf: the constant is the largest float below one half.
+    const Int half = L::Bits(Float(0.49999997f));
     for (int word = 0; word < 8; ++word) {
       Int packed = 0;
       for (int byte = 0; byte < 4; ++byte) {

@@ -7,6 +7,7 @@
 #include "workers/quant/codecs/spread_bits.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/inverse-inl.h"
 
 #if defined(QUANTD_TERNARY_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_TERNARY_INL_H_
@@ -36,12 +37,6 @@ QUANTD_LANE typename L::Int Trit(typename L::Float scaled, int otherwise) {
   return L::Select(L::Abs(scaled) < Float(2.0f), Int(1) + up - down, Int(otherwise));
 }
 
-template <class L>
-QUANTD_LANE typename L::Float InverseOfScale(typename L::Float scale) {
-  using Float = typename L::Float;
-  return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-}
-
 struct BlockTq1_0 {
   uint8_t levels[48];  // five weights a byte, in base 3
   uint8_t rest[4];     // the last sixteen weights, four a byte
@@ -63,7 +58,7 @@ struct Tq1_0 {
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     const Float scale = LargestMagnitude<L, kWeights>(weights);
-    const Float inverse = InverseOfScale<L>(scale);
+    const Float inverse = InverseOrZero<L>(scale);
     for (int word = 0; word < 13; ++word) {
       const int first = word < 8 ? 4 * word : word < 12 ? 160 + 4 * (word - 8) : 240;
       const int stride = word < 8 ? 32 : word < 12 ? 16 : 4;
@@ -103,7 +98,7 @@ struct Tq2_0 {
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     const Float scale = LargestMagnitude<L, kWeights>(weights);
-    const Float inverse = InverseOfScale<L>(scale);
+    const Float inverse = InverseOrZero<L>(scale);
     for (int word = 0; word < 16; ++word) {
       Int bits = 0;
       for (int byte = 0; byte < 4; ++byte) {
@@ -166,7 +161,7 @@ struct Q2_0 {
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     const Float scale = LargestMagnitude<L, kWeights>(weights);
-    const Float inverse = InverseOfScale<L>(scale);
+    const Float inverse = InverseOrZero<L>(scale);
     words.Set(0, ToHalf<L>(scale) << 16);
     for (int word = 0; word < 4; ++word) {
       Int bits = 0;

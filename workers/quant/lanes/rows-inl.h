@@ -1,19 +1,23 @@
-// Kernels along the row, for types that need no search: a vector holds consecutive weights of one block, so that
-// nothing is transposed and what is left to do is to read and write memory. The work goes in three steps over as
-// many blocks as there are lanes:
-//   1. extremes   of each block, found on the bits of the weights as they are stored: finite floats are ordered
+// Kernels along the row, for types that need no search: a vector holds consecutive weights of one block, so
+// that nothing is transposed and what is left to do is to read and write memory. The work goes in three steps
+// over as many blocks as there are lanes:
+//   1. extremes   of each block, found on the bits of the weights as they are stored: finite floats are
+//   ordered
 //                 as their bits are, signs aside, so that 16-bit weights take half the vectors;
 //   2. parameters (scales and their inverses) with a block in each lane, by the formulas of the lane code;
 //   3. levels     of each block, along the row.
-// Maxima and minima do not depend on the order in which they are taken, but for signs of equal magnitudes, which
-// step 2 looks after. The blocks that are worked on together are called a batch.
+// Maxima and minima do not depend on the order in which they are taken, but for signs of equal magnitudes,
+// which step 2 looks after. The blocks that are worked on together are called a batch.
 //
 // `Kernel` is a struct template over the source of weights with
 //   kWeights, kBytes                        of a block;
 //   explicit Kernel(const Bits* x)          steps 1 and 2, for Lanes::kCount blocks at x;
 //   void Store(int block, const Bits* x, uint8_t* out) const   step 3, for that block at x.
 // Not for the scalar target, which runs the lane code.
+#include <hwy/cache_control.h>
+
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "workers/quant/codec.h"
@@ -39,7 +43,8 @@ using ByteVector = hn::Vec<ByteTag>;
 // The types of weights, each with
 //   Bits                 as which a weight is stored;
 //   Load(x)              a vector of weights as floats;
-//   LoadPair(x, a, b)    two of them, in order or, where kPairsByParts, in the order in which PackPair wants them.
+//   LoadPair(x, a, b)    two of them, in order or, where kPairsByParts, in the order in which PackPair wants
+//   them.
 struct InOrder {
   static constexpr bool kPairsByParts = false;
 };
@@ -103,8 +108,8 @@ QUANTD_LANE void WithSource(const WeightRows& weights, Run run) {
   }
 }
 
-// An extreme of each block of a batch. `key` makes what is compared of a vector of bits, `better` the extreme of
-// two.
+// An extreme of each block of a batch. `key` makes what is compared of a vector of bits, `better` the extreme
+// of two.
 template <class Bits, int kWeights, class Key, class Better>
 class BlockExtremes {
  public:
@@ -122,8 +127,8 @@ class BlockExtremes {
   using PartTag = hn::Full128<Bits>;
   static constexpr int kGroup = 16 / sizeof(Bits);  // blocks whose extremes fill a 128-bit part
 
-  // A tree over blocks first, first + kStep, … of the group. Interleaving two vectors halves how many lanes each
-  // block has, until every lane of a 128-bit part has another block, in their order.
+  // A tree over blocks first, first + kStep, … of the group. Interleaving two vectors halves how many lanes
+  // each block has, until every lane of a 128-bit part has another block, in their order.
   template <int kStep>
   QUANTD_LANE auto OfGroup(int first) const {
     if constexpr (kStep == kGroup) {
@@ -181,7 +186,8 @@ QUANTD_LANE LaneFloat LargestMagnitudes(const typename Source::Bits* x) {
   const auto magnitude = [](auto bits) {
     return hn::AndNot(hn::Set(hn::DFromV<decltype(bits)>(), kSignBit<Bits>), bits);
   };
-  FindExtremes<Bits, kWeights>(x, magnitude, [](auto a, auto b) { return hn::Max(a, b); }, largest);
+  FindExtremes<Bits, kWeights>(
+      x, magnitude, [](auto a, auto b) { return hn::Max(a, b); }, largest);
   return BlockValues<Source>(largest);
 }
 
@@ -242,18 +248,30 @@ QUANTD_LANE ByteBlock JoinBytes(Part part) {
   }
 }
 
-// Integers of 32 weights at x as bytes, `integers_of` a vector of weights. Those that no int8 holds become the
-// nearest one.
-template <class Source, class IntegersOf>
+// Integers of 32 weights at x as `Byte`s, `integers_of` a vector of weights. Those that no Byte holds become
+// the nearest one.
+template <class Byte, class Source, class IntegersOf>
 QUANTD_LANE ByteBlock BytesOf32(const typename Source::Bits* x, IntegersOf integers_of) {
   constexpr int kPair = 2 * Lanes::kPerVector;
   const auto pair = [&](int i) {
     FloatVector a, b;
     Source::LoadPair(x + i * kPair, a, b);
     const auto words = PackPair<Source::kPairsByParts>(integers_of(a), integers_of(b));
-    return hn::BitCast(hn::CappedTag<uint8_t, kPair>(), hn::DemoteTo(hn::CappedTag<int8_t, kPair>(), words));
+    return hn::BitCast(hn::CappedTag<uint8_t, kPair>(), hn::DemoteTo(hn::CappedTag<Byte, kPair>(), words));
   };
   return JoinBytes(pair);
+}
+
+// 1 / scales; 0 where there is no such number or a subnormal scale has an infinite inverse.
+QUANTD_LANE LaneFloat FiniteInverses(LaneFloat scales) {
+  const LaneFloat inverses = LaneFloat(1.0f) / scales;
+  return Lanes::Select(Lanes::Abs(inverses) < LaneFloat(INFINITY), inverses, LaneFloat(0.0f));
+}
+
+// Nearest integers, half away from zero, as roundf.
+QUANTD_LANE IntVector RoundHalfAway(FloatVector v) {
+  const auto below_half = hn::Set(FloatTag(), 0.49999997f);  // the largest float below one half
+  return Lanes::TruncateVector(hn::Add(v, hn::CopySignToAbs(below_half, v)));
 }
 
 // An F16 number as all elements of a vector.
@@ -272,19 +290,32 @@ QUANTD_LANE void DecodeBytes(const int8_t* numbers, WeightOf weight_of, float* w
   }
 }
 
+// Weights are asked for this far ahead: the processor's own prefetching ends with each page.
+inline constexpr int kPrefetchBytes = 4096;
+
+template <int kBytes>
+QUANTD_LANE void PrefetchBehind(const void* x) {
+  for (int line = 0; line < kBytes; line += 64)
+    hwy::Prefetch(static_cast<const uint8_t*>(x) + kPrefetchBytes + line);
+}
+
 template <template <class> class Kernel, class Source>
 void EncodeRowsOf(const typename Source::Bits* x, int64_t blocks, uint8_t* out) {
   using RowKernel = Kernel<Source>;
   constexpr int kBatch = Lanes::kCount, kWeights = RowKernel::kWeights, kBytes = RowKernel::kBytes;
   for (; blocks >= kBatch; blocks -= kBatch, x += kBatch * kWeights, out += kBatch * kBytes) {
     const RowKernel kernel(x);
-    for (int block = 0; block < kBatch; ++block) kernel.Store(block, x + block * kWeights, out + block * kBytes);
+    for (int block = 0; block < kBatch; ++block) {
+      PrefetchBehind<kWeights * sizeof(*x)>(x + block * kWeights);
+      kernel.Store(block, x + block * kWeights, out + block * kBytes);
+    }
   }
   if (blocks == 0) return;
   typename Source::Bits rest[kBatch * kWeights] = {};
   std::copy_n(x, blocks * kWeights, rest);
   const RowKernel kernel(rest);
-  for (int block = 0; block < blocks; ++block) kernel.Store(block, rest + block * kWeights, out + block * kBytes);
+  for (int block = 0; block < blocks; ++block)
+    kernel.Store(block, rest + block * kWeights, out + block * kBytes);
 }
 
 template <template <class> class Kernel>

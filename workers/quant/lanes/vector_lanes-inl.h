@@ -177,8 +177,8 @@ struct VectorLanes {
   static QUANTD_LANE LaneInt Truncate(LaneFloat value) {
     return {TruncateVector(value.low), TruncateVector(value.high)};
   }
-  // x86's own conversion, which gives the smallest integer for what no integer holds. (Highway's saturates large
-  // positive values, at the cost of three more instructions.)
+  // x86's own conversion, which gives the smallest integer for what no integer holds. (Highway's saturates
+  // large positive values, at the cost of three more instructions.)
   static QUANTD_LANE hn::Vec<IntTag> TruncateVector(hn::Vec<FloatTag> v) {
     using Ints [[gnu::vector_size(sizeof(v.raw))]] = int32_t;
     hn::Vec<IntTag> truncated;
