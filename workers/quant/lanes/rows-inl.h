@@ -21,6 +21,7 @@
 #include <cstring>
 
 #include "workers/quant/codec.h"
+#include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
 #include "workers/quant/lanes/lanes-inl.h"
 
@@ -274,10 +275,14 @@ QUANTD_LANE IntVector RoundHalfAway(FloatVector v) {
   return Lanes::TruncateVector(hn::Add(v, hn::CopySignToAbs(below_half, v)));
 }
 
-// An F16 number as all elements of a vector.
+// An F16 number, or infinity, as all elements of a vector.
 QUANTD_LANE FloatVector SetHalf(uint16_t half) {
+#if HWY_TARGET <= HWY_AVX2  // has an instruction; Highway's way without one knows no infinity
   const auto stored = hn::BitCast(hn::Rebind<hwy::float16_t, FloatTag>(), hn::Set(HalfTag(), half));
   return hn::PromoteTo(FloatTag(), stored);
+#else
+  return hn::Set(FloatTag(), HalfToFloat(half));
+#endif
 }
 
 // weight_of(vector of numbers) of 32 numbers, as weights.
