@@ -43,9 +43,9 @@ float Weight(std::mt19937& random, int kind) {
   }
 }
 
-class EveryTarget : public testing::TestWithParam<std::string> {};
+class CodecSource : public testing::TestWithParam<std::string> {};
 
-TEST_P(EveryTarget, StoresTheSameFromEveryTypeOfWeights) {
+TEST_P(CodecSource, StoresTheSameFromEveryTypeOfWeights) {
   constexpr int64_t kRows = 6,
                     kBlocks = 67;  // not a multiple of any number of lanes; a kind of weights a row
   for (const Codec* codec : AllCodecs()) {
@@ -69,7 +69,7 @@ TEST_P(EveryTarget, StoresTheSameFromEveryTypeOfWeights) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(CpuTargets, EveryTarget, testing::ValuesIn(CpuTargets()),
+INSTANTIATE_TEST_SUITE_P(CpuTargets, CodecSource, testing::ValuesIn(CpuTargets()),
                          [](const auto& target) { return target.param; });
 
 }  // namespace
