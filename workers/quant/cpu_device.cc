@@ -40,42 +40,66 @@ bool AnyNonFinite(const WeightRows& weights, int64_t first, int64_t count) {
   return false;
 }
 
-void WidenRows(const WeightRows& weights, int64_t first, int64_t count, float* to) {
-  Widen(weights, first, count, to);
-}
+// Sixteen partial sums whatever the target, so that every target finds the same error. They are summed in
+// float over 256 weights, and those sums in double.
+class ErrorSums {
+ public:
+  static constexpr int kPartial = 16;
+  static constexpr int kMost = 256;
 
-// Sixteen partial sums whatever the target, so that every target finds the same error.
-EncodingError ErrorOf(const float* source, const float* decoded, int64_t count) {
-  constexpr int kPartial = 16;
-  constexpr int64_t kBlock = 256;  // summed in float; blocks are added in double
-  EncodingError error;
-  for (int64_t begin = 0; begin < count; begin += kBlock) {
-    const int64_t end = std::min(begin + kBlock, count);
-    float difference[kPartial] = {}, magnitude[kPartial] = {}, largest[kPartial] = {};
-    int64_t i = begin;
-    for (; i + kPartial <= end; i += kPartial) {
-      for (int p = 0; p < kPartial; ++p) {
-        const float delta = decoded[i + p] - source[i + p];
-        difference[p] += delta * delta;
-        magnitude[p] += source[i + p] * source[i + p];
-        largest[p] = std::max(largest[p], std::fabs(delta));
+  // `count` weights, kMost at most. Both are padded to a multiple of kPartial with zeros.
+  void Add(const float* source, const float* decoded, int count) {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const hn::CappedTag<float, kPartial> tag;
+    alignas(64) float difference[kPartial], magnitude[kPartial], largest[kPartial];
+    for (int p = 0; p < kPartial; p += static_cast<int>(hn::Lanes(tag))) {
+      auto squares = hn::Zero(tag), source_squares = hn::Zero(tag), most = hn::Zero(tag);
+      for (int i = p; i < count; i += kPartial) {
+        const auto weight = hn::LoadU(tag, source + i);
+        const auto delta = hn::Sub(hn::LoadU(tag, decoded + i), weight);
+        squares = hn::Add(squares, hn::Mul(delta, delta));
+        source_squares = hn::Add(source_squares, hn::Mul(weight, weight));
+        most = hn::Max(most, hn::Abs(delta));
       }
+      hn::Store(squares, tag, difference + p);
+      hn::Store(source_squares, tag, magnitude + p);
+      hn::Store(most, tag, largest + p);
     }
-    for (int p = 0; i < end; ++i, ++p) {
-      const float delta = decoded[i] - source[i];
-      difference[p] += delta * delta;
-      magnitude[p] += source[i] * source[i];
-      largest[p] = std::max(largest[p], std::fabs(delta));
-    }
-    EncodingError block;
     for (int p = 0; p < kPartial; ++p) {
-      block.squared_difference += difference[p];
-      block.squared_source += magnitude[p];
-      block.largest = std::max(block.largest, double{largest[p]});
+      difference_[p] += difference[p];
+      magnitude_[p] += magnitude[p];
+      largest_[p] = std::max(largest_[p], largest[p]);
     }
-    error.Add(block);
   }
-  return error;
+
+  EncodingError Total() const {
+    EncodingError total;
+    for (int p = 0; p < kPartial; ++p) {
+      total.squared_difference += difference_[p];
+      total.squared_source += magnitude_[p];
+      total.largest = std::max(total.largest, double{largest_[p]});
+    }
+    return total;
+  }
+
+ private:
+  double difference_[kPartial] = {}, magnitude_[kPartial] = {};
+  float largest_[kPartial] = {};
+};
+
+// Of weights first … first + count of the source; `decoded` may be written to behind them, up to a multiple
+// of kPartial (kErrorPadding).
+EncodingError ErrorOf(const WeightRows& source, int64_t first, float* decoded, int64_t count) {
+  ErrorSums sums;
+  std::fill_n(decoded + count, -count & (ErrorSums::kPartial - 1), 0.0f);
+  for (int64_t at = 0; at < count; at += ErrorSums::kMost) {
+    const int size = static_cast<int>(std::min<int64_t>(ErrorSums::kMost, count - at));
+    alignas(64) float widened[ErrorSums::kMost];
+    Widen(source, first + at, size, widened);
+    std::fill_n(widened + size, -size & (ErrorSums::kPartial - 1), 0.0f);
+    sums.Add(widened, decoded + at, size);
+  }
+  return sums.Total();
 }
 
 }  // namespace quantd::quant::HWY_NAMESPACE
@@ -86,11 +110,11 @@ namespace quantd::quant {
 
 HWY_EXPORT(AnyNonFinite);
 HWY_EXPORT(ErrorOf);
-HWY_EXPORT(WidenRows);
 
 namespace {
 
 constexpr int64_t kChunkWeights = int64_t{1} << 15;
+constexpr int64_t kErrorPadding = 16;  // what ErrorOf may write behind its weights
 
 WeightRows Chunk(const WeightRows& weights, int64_t row, int64_t rows) {
   const auto* data =
@@ -170,24 +194,21 @@ std::optional<int64_t> FirstNonFinite(const WeightRows& weights) {
   return std::nullopt;
 }
 
+// In pieces that stay in the first-level cache: a plane's blocks follow each other, whatever their rows. A
+// piece has a multiple of four blocks, which keeps planes aligned to 4 bytes.
 EncodingError ErrorMeter::Measure(const WeightRows& source, const Codec& codec,
                                   std::span<const std::byte* const> planes) {
+  const int64_t block = codec.weights_per_block();
+  const int64_t piece = std::max<int64_t>(1, 2048 / block / 4) * 4 * block;
+  decoded_.resize(static_cast<size_t>(piece + kErrorPadding));
   EncodingError error;
-  const int64_t step = ChunkRows(source.columns);
   std::vector<const std::byte*> part(planes.begin(), planes.end());
-  for (int64_t row = 0; row < source.rows; row += step) {
-    const WeightRows chunk = Chunk(source, row, std::min(step, source.rows - row));
-    const int64_t count = chunk.rows * chunk.columns;
-    decoded_.resize(static_cast<size_t>(std::max<int64_t>(count, static_cast<int64_t>(decoded_.size()))));
-    codec.Decode(part, chunk.rows, chunk.columns, decoded_.data());
-    const float* floats = static_cast<const float*>(chunk.data);
-    if (chunk.type != WeightType::kF32) {
-      widened_.resize(decoded_.size());
-      HWY_DYNAMIC_DISPATCH(WidenRows)(chunk, 0, count, widened_.data());
-      floats = widened_.data();
-    }
-    error.Add(HWY_DYNAMIC_DISPATCH(ErrorOf)(floats, decoded_.data(), count));
-    for (size_t p = 0; p < part.size(); ++p) part[p] += chunk.rows * codec.RowBytes(p, chunk.columns);
+  const int64_t count = source.rows * source.columns;
+  for (int64_t first = 0; first < count; first += piece) {
+    const int64_t size = std::min(piece, count - first);
+    codec.Decode(part, 1, size, decoded_.data());
+    error.Add(HWY_DYNAMIC_DISPATCH(ErrorOf)(source, first, decoded_.data(), size));
+    for (size_t p = 0; p < part.size(); ++p) part[p] += codec.RowBytes(p, size);
   }
   return error;
 }

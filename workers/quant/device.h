@@ -39,7 +39,6 @@ class ErrorMeter {
 
  private:
   std::vector<float> decoded_;
-  std::vector<float> widened_;
 };
 
 // One output of a tile.

@@ -139,7 +139,7 @@ TEST_F(PipelineTest, ReadsEveryByteOnceForAllTargets) {
   int64_t encoded = 0;
   options.on_encoded = [&](std::string_view device, const quant::Codec& codec, int64_t size) {
     EXPECT_EQ(device, "cpu");
-    EXPECT_THAT(codec.name(), AnyOf("Q8_0", "F32", "F16", "MLX_I4_G64_F16"));
+    EXPECT_THAT(codec.name(), AnyOf("Q8_0", "F32", "BF16", "MLX_I4_G64_BF16"));
     encoded += size;
   };
   read = 0;

@@ -16,10 +16,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// ggml keeps twice the E2M1 values, and half the scale.
-QUANTD_TABLE float TwiceE2M1(int code) {
-  static constexpr int8_t kValues[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-  return static_cast<float>(kValues[code]);
+// ggml keeps twice the E2M1 values (0, 1, 2, 3, 4, 6, 8, 12 and their negatives), and half the scale.
+// Computed, so that loops over it vectorise.
+constexpr int8_t TwiceE2M1(int code) {
+  const int level = code & 7;
+  const int magnitude = level + (level > 4 ? level - 4 : 0) + (level == 7 ? 2 : 0);
+  return static_cast<int8_t>((code & 8) != 0 ? -magnitude : magnitude);
 }
 
 // Half-way between neighbouring values, times a scale: what is above belongs to the larger value.
@@ -178,21 +180,26 @@ struct Nvfp4 {
 };
 
 QUANTD_TABLE void DecodeBlock(const BlockMxfp4& block, float* weights) {
-  const float scale = HalfOfE8M0(block.exponent);
+  int8_t values[32];
   for (int i = 0; i < 16; ++i) {
-    weights[i] = TwiceE2M1(block.levels[i] & 15) * scale;
-    weights[16 + i] = TwiceE2M1(block.levels[i] >> 4) * scale;
+    values[i] = TwiceE2M1(block.levels[i] & 15);
+    values[16 + i] = TwiceE2M1(block.levels[i] >> 4);
   }
+  const float scale = HalfOfE8M0(block.exponent);
+  for (int i = 0; i < 32; ++i) weights[i] = static_cast<float>(values[i]) * scale;
 }
 
 QUANTD_TABLE void DecodeBlock(const BlockNvfp4& block, float* weights) {
+  int8_t values[64];
+  for (int sub = 0; sub < 4; ++sub) {
+    for (int i = 0; i < 8; ++i) {
+      values[16 * sub + i] = TwiceE2M1(block.levels[8 * sub + i] & 15);
+      values[16 * sub + 8 + i] = TwiceE2M1(block.levels[8 * sub + i] >> 4);
+    }
+  }
   for (int sub = 0; sub < 4; ++sub) {
     const float scale = HalfOfUE4M3(block.scales[sub]);
-    for (int i = 0; i < 8; ++i) {
-      const uint8_t byte = block.levels[8 * sub + i];
-      weights[16 * sub + i] = TwiceE2M1(byte & 15) * scale;
-      weights[16 * sub + 8 + i] = TwiceE2M1(byte >> 4) * scale;
-    }
+    for (int i = 16 * sub; i < 16 * (sub + 1); ++i) weights[i] = static_cast<float>(values[i]) * scale;
   }
 }
 

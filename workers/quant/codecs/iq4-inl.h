@@ -8,6 +8,7 @@
 #include "workers/quant/codecs/symmetric_fit-inl.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/inverse-inl.h"
 
 #if defined(QUANTD_IQ4_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_IQ4_INL_H_
@@ -105,12 +106,6 @@ QUANTD_LANE typename L::Float FitIq4Block(const Weights& x, const Importance& im
     for (int i = 0; i < 32; ++i) w.Set(i, x[i] * x[i]);
   }
   return FitIq4Scale<L>(x, w);
-}
-
-template <class L>
-QUANTD_LANE typename L::Float InverseOrZero(typename L::Float scale) {
-  using Float = typename L::Float;
-  return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
 }
 
 // Levels of the block that begins at weight `first`: byte i has level i below and level 16 + i above.

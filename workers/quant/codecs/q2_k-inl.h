@@ -102,13 +102,13 @@ struct Q2_K {
 };
 
 constexpr void DecodeBlock(const BlockQ2_K& block, float* weights) {
+  uint8_t levels[kSuperBlock] = {};
+  SplitTwoBitPlanes(block.levels, levels);
+  const float scale = HalfToFloat(block.scale), minimum = HalfToFloat(block.minimum);
   for (int j = 0; j < 16; ++j) {
-    const float step = HalfToFloat(block.scale) * static_cast<float>(block.scales[j] & 15);
-    const float offset = HalfToFloat(block.minimum) * static_cast<float>(block.scales[j] >> 4);
-    const uint8_t* bytes = block.levels + FirstTwoBitWord(j) * 4;
-    for (int i = 0; i < 16; ++i) {
-      weights[16 * j + i] = step * static_cast<float>(bytes[i] >> TwoBitShift(j) & 3) - offset;
-    }
+    const float step = scale * static_cast<float>(block.scales[j] & 15);
+    const float offset = minimum * static_cast<float>(block.scales[j] >> 4);
+    for (int i = 16 * j; i < 16 * (j + 1); ++i) weights[i] = step * static_cast<float>(levels[i]) - offset;
   }
 }
 

@@ -128,16 +128,18 @@ struct Q3_K {
 };
 
 constexpr void DecodeBlock(const BlockQ3_K& block, float* weights) {
+  uint8_t levels[kSuperBlock] = {};
+  SplitTwoBitPlanes(block.levels, levels);
+  for (int run = 0; run < 8; ++run) {
+    for (int i = 0; i < 32; ++i)
+      levels[32 * run + i] |= static_cast<uint8_t>((block.high_bits[i] >> run & 1) << 2);
+  }
+  const float scale = HalfToFloat(block.scale);
   for (int j = 0; j < 16; ++j) {
     const int low = j < 8 ? block.scales[j] & 15 : block.scales[j - 8] >> 4;
     const int high = block.scales[8 + j % 4] >> (2 * (j / 4)) & 3;
-    const float step = HalfToFloat(block.scale) * static_cast<float>((low | high << 4) - 32);
-    const uint8_t* bytes = block.levels + FirstTwoBitWord(j) * 4;
-    const uint8_t* high_bits = block.high_bits + j % 2 * 16;
-    for (int i = 0; i < 16; ++i) {
-      const int level = (bytes[i] >> TwoBitShift(j) & 3) | (high_bits[i] >> (j / 2) & 1) << 2;
-      weights[16 * j + i] = step * static_cast<float>(level - 4);
-    }
+    const float step = scale * static_cast<float>((low | high << 4) - 32);
+    for (int i = 16 * j; i < 16 * (j + 1); ++i) weights[i] = step * static_cast<float>(levels[i] - 4);
   }
 }
 

@@ -91,15 +91,22 @@ struct Q6_K {
 };
 
 constexpr void DecodeBlock(const BlockQ6_K& block, float* weights) {
-  for (int j = 0; j < 16; ++j) {
-    const float step = HalfToFloat(block.scale) * static_cast<float>(block.scales[j]);
-    const int half = j / 8, run = j % 8 / 2, first = j % 2 * 16;
-    const uint8_t* low = block.low_levels + half * 64 + run % 2 * 32 + first;
-    const uint8_t* high = block.high_levels + half * 32 + first;
-    for (int i = 0; i < 16; ++i) {
-      const int level = (low[i] >> (run / 2 * 4) & 15) | (high[i] >> (run * 2) & 3) << 4;
-      weights[16 * j + i] = step * static_cast<float>(level - 32);
+  uint8_t levels[kSuperBlock] = {};
+  for (int half = 0; half < 2; ++half) {
+    const uint8_t* low = block.low_levels + half * 64;
+    const uint8_t* high = block.high_levels + half * 32;
+    uint8_t* to = levels + half * 128;
+    for (int i = 0; i < 32; ++i) {
+      to[i] = static_cast<uint8_t>((low[i] & 15) | (high[i] & 3) << 4);
+      to[32 + i] = static_cast<uint8_t>((low[32 + i] & 15) | (high[i] >> 2 & 3) << 4);
+      to[64 + i] = static_cast<uint8_t>(low[i] >> 4 | (high[i] >> 4 & 3) << 4);
+      to[96 + i] = static_cast<uint8_t>(low[32 + i] >> 4 | (high[i] >> 6) << 4);
     }
+  }
+  const float scale = HalfToFloat(block.scale);
+  for (int j = 0; j < 16; ++j) {
+    const float step = scale * static_cast<float>(block.scales[j]);
+    for (int i = 16 * j; i < 16 * (j + 1); ++i) weights[i] = step * static_cast<float>(levels[i] - 32);
   }
 }
 

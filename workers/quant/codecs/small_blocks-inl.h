@@ -8,6 +8,7 @@
 #include "workers/quant/codecs/symmetric_fit-inl.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/inverse-inl.h"
 
 #if defined(QUANTD_SMALL_BLOCKS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_SMALL_BLOCKS_INL_H_
@@ -63,7 +64,8 @@ struct SymmetricSmallBlock {
   static constexpr int kWeights = kSmallBlock;
   static constexpr int kBytes = kBits == 4 ? sizeof(BlockQ4_0) : sizeof(BlockQ5_0);
   static constexpr int kLead = 2;
-  static constexpr int kMiddle = 1 << (kBits - 1);
+  static constexpr int kMiddle = 1 << (kBits - 1), kTop = 2 * kMiddle - 1;
+  static constexpr float kOffset = static_cast<float>(kMiddle) + 0.5f;
 
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance& importance, Words& words) {
@@ -76,18 +78,16 @@ struct SymmetricSmallBlock {
       Store(
           fit.scale, [&](int i) { return L::NearestInt(fit.LevelOf(x[i], kMiddle)); }, words);
     } else {
-      const Float scale = PeakOf<L, kSmallBlock>(x) / Float(static_cast<float>(-kMiddle));
-      const PlainLevels<L> levels{Float(0.0f), InverseOrZeroOf(scale),
-                                  Float(static_cast<float>(kMiddle) + 0.5f), 2 * kMiddle - 1};
+      const Float scale = ScaleOf(PeakOf<L, kSmallBlock>(x));
+      const PlainLevels<L> levels{Float(0.0f), InverseOrZero<L>(scale), Float(kOffset), kTop};
       Store(
           scale, [&](int i) { return levels.Of(x[i]); }, words);
     }
   }
 
+  static QUANTD_LANE Float ScaleOf(Float peak) { return peak / Float(static_cast<float>(-kMiddle)); }
+
  private:
-  static QUANTD_LANE Float InverseOrZeroOf(Float scale) {
-    return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-  }
   template <class LevelOf, class Words>
   static QUANTD_LANE void Store(Float scale, LevelOf level_of, Words& words) {
     words.Set(0, ToHalf<L>(scale) << 16);
@@ -107,6 +107,7 @@ struct RangeSmallBlock {
   static constexpr int kBytes = kBits == 4 ? sizeof(BlockQ4_1) : sizeof(BlockQ5_1);
   static constexpr int kLead = 0;
   static constexpr int kTop = (1 << kBits) - 1;
+  static constexpr float kOffset = 0.5f;
 
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance& importance, Words& words) {
@@ -126,12 +127,15 @@ struct RangeSmallBlock {
         low = L::Min(x[i], low);
         high = L::Max(x[i], high);
       }
-      const Float scale = (high - low) / Float(static_cast<float>(kTop));
-      const Float inverse = L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-      const PlainLevels<L> levels{low, inverse, Float(0.5f), kTop};
+      const Float scale = ScaleOf(low, high);
+      const PlainLevels<L> levels{low, InverseOrZero<L>(scale), Float(kOffset), kTop};
       Store(
           scale, low, [&](int i) { return levels.Of(x[i]); }, words);
     }
+  }
+
+  static QUANTD_LANE Float ScaleOf(Float low, Float high) {
+    return (high - low) / Float(static_cast<float>(kTop));
   }
 
  private:
@@ -161,12 +165,14 @@ struct Q8_0 {
   static constexpr int kBytes = sizeof(BlockQ8_0);
   static constexpr int kLead = 2;
 
+  static QUANTD_LANE Float ScaleOf(Float magnitude) { return magnitude / Float(127.0f); }
+
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     Float magnitude = 0.0f;
     for (int i = 0; i < kSmallBlock; ++i) magnitude = L::Max(magnitude, L::Abs(weights[i]));
-    const Float scale = magnitude / Float(127.0f);
-    const Float inverse = L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
+    const Float scale = ScaleOf(magnitude);
+    const Float inverse = InverseOrZero<L>(scale);
     words.Set(0, ToHalf<L>(scale) << 16);
     // Half away from zero, as roundf: the constant is the largest float below one half.
     const Int half = L::Bits(Float(0.49999997f));
@@ -187,18 +193,12 @@ constexpr int FifthBitOf(const uint8_t* bits, int i) { return (bits[i / 8] >> (i
 
 constexpr void DecodeBlock(const BlockQ4_0& block, float* weights) {
   const float scale = HalfToFloat(block.scale);
-  for (int i = 0; i < 16; ++i) {
-    weights[i] = static_cast<float>((block.levels[i] & 15) - 8) * scale;
-    weights[i + 16] = static_cast<float>((block.levels[i] >> 4) - 8) * scale;
-  }
+  for (int i = 0; i < 32; ++i) weights[i] = static_cast<float>(NibbleOf(block.levels, i) - 8) * scale;
 }
 
 constexpr void DecodeBlock(const BlockQ4_1& block, float* weights) {
   const float scale = HalfToFloat(block.scale), minimum = HalfToFloat(block.minimum);
-  for (int i = 0; i < 16; ++i) {
-    weights[i] = static_cast<float>(block.levels[i] & 15) * scale + minimum;
-    weights[i + 16] = static_cast<float>(block.levels[i] >> 4) * scale + minimum;
-  }
+  for (int i = 0; i < 32; ++i) weights[i] = static_cast<float>(NibbleOf(block.levels, i)) * scale + minimum;
 }
 
 constexpr void DecodeBlock(const BlockQ5_0& block, float* weights) {

@@ -4,17 +4,17 @@
 #include <hwy/foreach_target.h>
 
 #include "workers/quant/codecs/codecs.h"
-#include "workers/quant/codecs/small_blocks-inl.h"
+#include "workers/quant/codecs/small_block_rows-inl.h"
 #include "workers/quant/lanes/block_kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-BlockKernels KernelsQ4_0() { return MakeBlockKernels<Q4_0, BlockQ4_0, DecodeBlock>(); }
-BlockKernels KernelsQ4_1() { return MakeBlockKernels<Q4_1, BlockQ4_1, DecodeBlock>(); }
-BlockKernels KernelsQ5_0() { return MakeBlockKernels<Q5_0, BlockQ5_0, DecodeBlock>(); }
-BlockKernels KernelsQ5_1() { return MakeBlockKernels<Q5_1, BlockQ5_1, DecodeBlock>(); }
-BlockKernels KernelsQ8_0() { return MakeBlockKernels<Q8_0, BlockQ8_0, DecodeBlock>(); }
+BlockKernels KernelsQ4_0() { return MakeRowKernels<Q4_0, Q4_0Rows, BlockQ4_0, DecodeRow>(); }
+BlockKernels KernelsQ4_1() { return MakeRowKernels<Q4_1, Q4_1Rows, BlockQ4_1, DecodeRow>(); }
+BlockKernels KernelsQ5_0() { return MakeRowKernels<Q5_0, Q5_0Rows, BlockQ5_0, DecodeRow>(); }
+BlockKernels KernelsQ5_1() { return MakeRowKernels<Q5_1, Q5_1Rows, BlockQ5_1, DecodeRow>(); }
+BlockKernels KernelsQ8_0() { return MakeRowKernels<Q8_0, Q8_0Rows, BlockQ8_0, DecodeRow>(); }
 
 }  // namespace quantd::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,10 +1,13 @@
 // TQ1_0 and TQ2_0: super-blocks of 256 weights that are -1, 0 or 1 times an F16 scale, the largest magnitude.
 // Q1_0 and Q2_0 are their smaller relatives: signs times the mean magnitude, and -1 … 2 times the largest.
 #include <cstdint>
+#include <cstring>
 
 #include "workers/quant/codecs/k_blocks.h"
+#include "workers/quant/codecs/spread_bits.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/inverse-inl.h"
 
 #if defined(QUANTD_TERNARY_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_TERNARY_INL_H_
@@ -34,12 +37,6 @@ QUANTD_LANE typename L::Int Trit(typename L::Float scaled, int otherwise) {
   return L::Select(L::Abs(scaled) < Float(2.0f), Int(1) + up - down, Int(otherwise));
 }
 
-template <class L>
-QUANTD_LANE typename L::Float InverseOfScale(typename L::Float scale) {
-  using Float = typename L::Float;
-  return L::Select(scale == Float(0.0f), Float(0.0f), Float(1.0f) / scale);
-}
-
 struct BlockTq1_0 {
   uint8_t levels[48];  // five weights a byte, in base 3
   uint8_t rest[4];     // the last sixteen weights, four a byte
@@ -61,7 +58,7 @@ struct Tq1_0 {
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     const Float scale = LargestMagnitude<L, kWeights>(weights);
-    const Float inverse = InverseOfScale<L>(scale);
+    const Float inverse = InverseOrZero<L>(scale);
     for (int word = 0; word < 13; ++word) {
       const int first = word < 8 ? 4 * word : word < 12 ? 160 + 4 * (word - 8) : 240;
       const int stride = word < 8 ? 32 : word < 12 ? 16 : 4;
@@ -101,7 +98,7 @@ struct Tq2_0 {
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     const Float scale = LargestMagnitude<L, kWeights>(weights);
-    const Float inverse = InverseOfScale<L>(scale);
+    const Float inverse = InverseOrZero<L>(scale);
     for (int word = 0; word < 16; ++word) {
       Int bits = 0;
       for (int byte = 0; byte < 4; ++byte) {
@@ -164,7 +161,7 @@ struct Q2_0 {
   template <class Weights, class Importance, class Words>
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     const Float scale = LargestMagnitude<L, kWeights>(weights);
-    const Float inverse = InverseOfScale<L>(scale);
+    const Float inverse = InverseOrZero<L>(scale);
     words.Set(0, ToHalf<L>(scale) << 16);
     for (int word = 0; word < 4; ++word) {
       Int bits = 0;
@@ -174,45 +171,61 @@ struct Q2_0 {
   }
 };
 
-// Digit `digit` of a byte of TQ1_0.
-constexpr float TritOf(uint8_t byte, int digit) {
-  constexpr uint8_t kPowers[] = {1, 3, 9, 27, 81};
-  const int number = static_cast<uint8_t>(byte * kPowers[digit]);
-  return static_cast<float>((number * 3 >> 8) - 1);
+// Decoding first finds the levels as bytes, then scales them: two loops that a compiler vectorises.
+template <int kCount>
+constexpr void ScaleTrits(const uint8_t* levels, float scale, float* weights) {
+  for (int i = 0; i < kCount; ++i) weights[i] = static_cast<float>(levels[i] - 1) * scale;
 }
 
-constexpr void DecodeBlock(const BlockTq1_0& block, float* weights) {
-  const float scale = HalfToFloat(block.scale);
-  for (int digit = 0; digit < 5; ++digit) {
-    for (int i = 0; i < 32; ++i) weights[32 * digit + i] = TritOf(block.levels[i], digit) * scale;
-    for (int i = 0; i < 16; ++i) weights[160 + 16 * digit + i] = TritOf(block.levels[32 + i], digit) * scale;
-  }
-  for (int digit = 0; digit < 4; ++digit) {
-    for (int i = 0; i < 4; ++i) weights[240 + 4 * digit + i] = TritOf(block.rest[i], digit) * scale;
-  }
-}
-
-constexpr void DecodeBlock(const BlockTq2_0& block, float* weights) {
-  const float scale = HalfToFloat(block.scale);
-  for (int half = 0; half < 2; ++half) {
-    for (int run = 0; run < 4; ++run) {
-      for (int i = 0; i < 32; ++i) {
-        const int level = block.levels[32 * half + i] >> (2 * run) & 3;
-        weights[128 * half + 32 * run + i] = static_cast<float>(level - 1) * scale;
-      }
+// The digits of `kCount` bytes of TQ1_0, `digits` of each.
+template <int kCount>
+QUANTD_TABLE void SplitDigits(const uint8_t* bytes, int digits, uint8_t* levels) {
+  uint8_t rest[kCount];  // what follows the digit, as a fraction of 256
+  for (int i = 0; i < kCount; ++i) rest[i] = bytes[i];
+  for (int digit = 0; digit < digits; ++digit) {
+    for (int i = 0; i < kCount; ++i) {
+      const uint16_t thrice = static_cast<uint16_t>(rest[i] * 3);
+      levels[digit * kCount + i] = static_cast<uint8_t>(thrice >> 8);
+      rest[i] = static_cast<uint8_t>(thrice);
     }
   }
 }
 
-constexpr void DecodeBlock(const BlockQ1_0& block, float* weights) {
-  const float scale = HalfToFloat(block.scale);
-  for (int i = 0; i < 128; ++i) weights[i] = block.signs[i / 8] >> (i % 8) & 1 ? scale : -scale;
+QUANTD_TABLE void DecodeBlock(const BlockTq1_0& block, float* weights) {
+  uint8_t levels[kSuperBlock];
+  SplitDigits<32>(block.levels, 5, levels);
+  SplitDigits<16>(block.levels + 32, 5, levels + 160);
+  SplitDigits<4>(block.rest, 4, levels + 240);
+  ScaleTrits<kSuperBlock>(levels, HalfToFloat(block.scale), weights);
 }
 
-constexpr void DecodeBlock(const BlockQ2_0& block, float* weights) {
+QUANTD_TABLE void DecodeBlock(const BlockTq2_0& block, float* weights) {
+  uint8_t levels[kSuperBlock];
+  for (int half = 0; half < 2; ++half) {
+    for (int run = 0; run < 4; ++run) {
+      for (int i = 0; i < 32; ++i)
+        levels[128 * half + 32 * run + i] = block.levels[32 * half + i] >> (2 * run) & 3;
+    }
+  }
+  ScaleTrits<kSuperBlock>(levels, HalfToFloat(block.scale), weights);
+}
+
+QUANTD_TABLE void DecodeBlock(const BlockQ1_0& block, float* weights) {
   const float scale = HalfToFloat(block.scale);
-  for (int i = 0; i < 64; ++i)
-    weights[i] = static_cast<float>((block.levels[i / 4] >> (i % 4 * 2) & 3) - 1) * scale;
+  for (int byte = 0; byte < 16; ++byte) {
+    const uint64_t signs = SpreadBits(block.signs[byte]);
+    uint8_t levels[8];
+    memcpy(levels, &signs, 8);
+    for (int i = 0; i < 8; ++i) weights[8 * byte + i] = static_cast<float>(2 * levels[i] - 1) * scale;
+  }
+}
+
+QUANTD_TABLE void DecodeBlock(const BlockQ2_0& block, float* weights) {
+  uint32_t words[16];
+  for (int i = 0; i < 16; ++i) words[i] = SpreadPairs(block.levels[i]);
+  uint8_t levels[64];
+  memcpy(levels, words, 64);
+  ScaleTrits<64>(levels, HalfToFloat(block.scale), weights);
 }
 
 }  // namespace quantd::quant::HWY_NAMESPACE

@@ -4,14 +4,14 @@
 #include <hwy/foreach_target.h>
 
 #include "workers/quant/codecs/codecs.h"
-#include "workers/quant/codecs/ternary-inl.h"
+#include "workers/quant/codecs/ternary_rows-inl.h"
 #include "workers/quant/lanes/block_kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-BlockKernels KernelsTQ1_0() { return MakeBlockKernels<Tq1_0, BlockTq1_0, DecodeBlock>(); }
-BlockKernels KernelsTQ2_0() { return MakeBlockKernels<Tq2_0, BlockTq2_0, DecodeBlock>(); }
+BlockKernels KernelsTQ1_0() { return MakeRowKernels<Tq1_0, Tq1_0Rows, BlockTq1_0, DecodeBlock>(); }
+BlockKernels KernelsTQ2_0() { return MakeRowKernels<Tq2_0, Tq2_0Rows, BlockTq2_0, DecodeBlock>(); }
 BlockKernels KernelsQ1_0() { return MakeBlockKernels<Q1_0, BlockQ1_0, DecodeBlock>(); }
 BlockKernels KernelsQ2_0() { return MakeBlockKernels<Q2_0, BlockQ2_0, DecodeBlock>(); }
 

@@ -2,6 +2,7 @@
 // decoding, a plain loop that the compiler vectorises for the target.
 #include "workers/quant/block_codec.h"
 #include "workers/quant/lanes/encode_blocks-inl.h"
+#include "workers/quant/lanes/rows-inl.h"
 
 #if defined(QUANTD_BLOCK_KERNELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_BLOCK_KERNELS_INL_H_
@@ -23,6 +24,21 @@ void DecodeBlocks(const std::byte* blocks, int64_t count, float* weights) {
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
 BlockKernels MakeBlockKernels() {
   return {EncodeBlocks<Code>, DecodeBlocks<Block, kDecode, Code<Lanes>::kWeights>};
+}
+
+template <template <class> class Code, template <class> class Rows>
+void EncodeRowsOrBlocks(const WeightRows& weights, const float* importance, std::byte* out) {
+#if HWY_TARGET != HWY_SCALAR
+  if (importance == nullptr) return EncodeRows<Rows>(weights, out);
+#endif
+  EncodeBlocks<Code>(weights, importance, out);
+}
+
+// With a kernel along the row, which vector targets run where there is no importance matrix.
+template <template <class> class Code, template <class> class Rows, class Block,
+          void (*kDecode)(const Block&, float*)>
+BlockKernels MakeRowKernels() {
+  return {EncodeRowsOrBlocks<Code, Rows>, DecodeBlocks<Block, kDecode, Code<Lanes>::kWeights>};
 }
 
 }  // namespace quantd::quant::HWY_NAMESPACE

@@ -174,10 +174,16 @@ struct VectorLanes {
   static QUANTD_LANE LaneFloat ToFloat(LaneInt value) {
     return {hn::ConvertTo(FloatTag(), value.low), hn::ConvertTo(FloatTag(), value.high)};
   }
-  // Highway saturates large positive values where x86's own conversion gives the smallest integer.
   static QUANTD_LANE LaneInt Truncate(LaneFloat value) {
-    const LaneInt converted = {hn::ConvertTo(IntTag(), value.low), hn::ConvertTo(IntTag(), value.high)};
-    return Select(Abs(value) < LaneFloat(2147483648.0f), converted, LaneInt(INT32_MIN));
+    return {TruncateVector(value.low), TruncateVector(value.high)};
+  }
+  // x86's own conversion, which gives the smallest integer for what no integer holds. (Highway's saturates
+  // large positive values, at the cost of three more instructions.)
+  static QUANTD_LANE hn::Vec<IntTag> TruncateVector(hn::Vec<FloatTag> v) {
+    using Ints [[gnu::vector_size(sizeof(v.raw))]] = int32_t;
+    hn::Vec<IntTag> truncated;
+    truncated.raw = reinterpret_cast<decltype(truncated.raw)>(__builtin_convertvector(v.raw, Ints));
+    return truncated;
   }
   static QUANTD_LANE LaneInt ShiftDown(LaneInt value, int bits) {
     const hn::RebindToUnsigned<IntTag> tag;

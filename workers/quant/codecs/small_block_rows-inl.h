@@ -1,0 +1,303 @@
+// Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 along the row: what vector targets run where there is no importance matrix.
+// (small_blocks-inl.h has the same types as lane code: for importance matrices, for the scalar target and for
+// CUDA. Scales and their inverses come from there.)
+#include <cstdint>
+#include <cstring>
+
+#include "workers/quant/codecs/small_blocks-inl.h"
+#include "workers/quant/lanes/rows-inl.h"
+
+#if defined(QUANTD_SMALL_BLOCK_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_SMALL_BLOCK_ROWS_INL_H_
+#undef QUANTD_SMALL_BLOCK_ROWS_INL_H_
+#else
+#define QUANTD_SMALL_BLOCK_ROWS_INL_H_
+#endif
+
+#if HWY_TARGET != HWY_SCALAR
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+// The levels of a block of 32, in 0 … top.
+class BlockLevels {
+ public:
+  // level_of(weights) may be below 0 or above `top`: it is clamped.
+  template <class Source, class LevelOf>
+  static QUANTD_LANE BlockLevels Of(const typename Source::Bits* x, int top, LevelOf level_of) {
+    const ByteBlock levels = BytesOf32<uint8_t, Source>(x, level_of);
+    const auto most = hn::Set(ByteTag(), static_cast<uint8_t>(top));
+    return {hn::Min(levels.first, most), hn::Min(levels.second, most)};
+  }
+
+  // Byte i has level i below and level 16 + i above.
+  QUANTD_LANE void StoreNibbles(uint8_t* out) const {
+    const auto low = hn::Set(ByteTag(), 15);
+    const hn::Full128<uint16_t> wide;
+    const auto shifted = hn::ShiftLeft<4>(hn::BitCast(wide, hn::And(second_, low)));
+    hn::StoreU(hn::Or(hn::And(first_, low), hn::BitCast(ByteTag(), shifted)), ByteTag(), out);
+  }
+  // Bit i of four bytes is the fifth bit of level i.
+  QUANTD_LANE void StoreFifthBits(uint8_t* out) const {
+    const auto fifth = hn::Set(ByteTag(), 16);
+    hn::StoreMaskBits(ByteTag(), hn::TestBit(first_, fifth), out);
+    hn::StoreMaskBits(ByteTag(), hn::TestBit(second_, fifth), out + 2);
+  }
+
+ private:
+  QUANTD_LANE BlockLevels(ByteVector first, ByteVector second) : first_(first), second_(second) {}
+  ByteVector first_, second_;  // of weights 0 … 15, 16 … 31
+};
+
+// The extremes of a batch of blocks from which the others follow: the largest of the bits as signed numbers
+// is the largest positive weight, the largest as unsigned numbers the negative weight of largest magnitude.
+// Where all weights of a block have one sign, both have it.
+template <class Source>
+class SignedExtremes {
+ public:
+  using Bits = typename Source::Bits;
+
+  explicit QUANTD_LANE SignedExtremes(const Bits* x) : x_(x) {
+    const auto larger = [](auto a, auto b) { return hn::Max(a, b); };
+    FindExtremes<Bits, kSmallBlock>(x, AsSigned(), larger, positive_);
+    FindExtremes<Bits, kSmallBlock>(x, AsStored(), larger, negative_);
+  }
+
+  // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no
+  // -0.
+  QUANTD_LANE LaneFloat Peaks() {
+    LaneFloat positive = BlockValues<Source>(positive_);
+    const LaneFloat negative = BlockValues<Source>(negative_);
+    if (Lanes::Any((Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative))) {
+      for (int block = 0; block < Lanes::kCount; ++block) {
+        if ((positive_[block] ^ negative_[block]) == kSignBit<Bits>) {
+          positive_[block] = FirstOf(positive_[block], x_ + block * kSmallBlock);
+        }
+      }
+      positive = BlockValues<Source>(positive_);
+    }
+    const auto is_positive = Lanes::Abs(positive) >= Lanes::Abs(negative);
+    return Lanes::Select(is_positive, positive, negative) + LaneFloat(0.0f);
+  }
+
+  // The smallest and the largest weights; the first zero where the smallest is one.
+  QUANTD_LANE void Range(LaneFloat& low, LaneFloat& high) {
+    HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
+    FindExtremes<Bits, kSmallBlock>(
+        x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
+    const LaneFloat positive = BlockValues<Source>(positive_), other = BlockValues<Source>(smallest);
+    high = Lanes::Select(Lanes::Bits(positive) < LaneInt(0), other, positive);
+    LaneFloat negative = BlockValues<Source>(negative_);
+    if (Lanes::Any((negative == LaneFloat(0.0f)) & !(Lanes::Bits(negative) == Lanes::Bits(other)))) {
+      for (int block = 0; block < Lanes::kCount; ++block) {
+        if (negative_[block] == kSignBit<Bits>) negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
+      }
+      negative = BlockValues<Source>(negative_);
+    }
+    low = Lanes::Select(Lanes::Bits(negative) < LaneInt(0), negative, other);
+  }
+
+ private:
+  struct AsStored {
+    template <class V>
+    QUANTD_LANE V operator()(V bits) const {
+      return bits;
+    }
+  };
+  struct AsSigned {
+    template <class V>
+    QUANTD_LANE auto operator()(V bits) const {
+      return hn::BitCast(hn::RebindToSigned<hn::DFromV<V>>(), bits);
+    }
+  };
+
+  // The first of a block's weights that has the same magnitude.
+  static Bits FirstOf(Bits weight, const Bits* x) {
+    int i = 0;
+    while (i < kSmallBlock - 1 && ((x[i] ^ weight) & ~kSignBit<Bits>) != 0) ++i;
+    return x[i];
+  }
+
+  const Bits* x_;
+  HWY_ALIGN Bits positive_[Lanes::kCount];
+  HWY_ALIGN Bits negative_[Lanes::kCount];
+};
+
+// Q4_0 and Q5_0.
+template <class Source, int kBits>
+class SymmetricRows {
+ public:
+  using Bits = typename Source::Bits;
+  using Code = SymmetricSmallBlock<Lanes, kBits>;
+  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes;
+
+  explicit QUANTD_LANE SymmetricRows(const Bits* x) {
+    const LaneFloat scales = Code::ScaleOf(SignedExtremes<Source>(x).Peaks());
+    Lanes::Store(ToHalf<Lanes>(scales), halves_);
+    inverses_.Set(InverseOrZero<Lanes>(scales));
+  }
+
+  QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
+    const auto inverse = inverses_[block], offset = hn::Set(FloatTag(), Code::kOffset);
+    const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
+      return Lanes::TruncateVector(hn::Add(hn::Mul(weights, inverse), offset));
+    });
+    std::memcpy(out, halves_ + block, 2);
+    if constexpr (kBits == 5) levels.StoreFifthBits(out + 2);
+    levels.StoreNibbles(out + kBytes - 16);
+  }
+
+ private:
+  HWY_ALIGN uint32_t halves_[Lanes::kCount];
+  BlockFloats inverses_;
+};
+
+// Q4_1 and Q5_1.
+template <class Source, int kBits>
+class RangeRows {
+ public:
+  using Bits = typename Source::Bits;
+  using Code = RangeSmallBlock<Lanes, kBits>;
+  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes;
+
+  explicit QUANTD_LANE RangeRows(const Bits* x) {
+    LaneFloat low, high;
+    SignedExtremes<Source>(x).Range(low, high);
+    const LaneFloat scales = Code::ScaleOf(low, high);
+    Lanes::Store(ToHalf<Lanes>(scales) | ToHalf<Lanes>(low) << 16, heads_);
+    inverses_.Set(InverseOrZero<Lanes>(scales));
+    minima_.Set(low);
+  }
+
+  QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
+    const auto inverse = inverses_[block], minimum = minima_[block],
+               offset = hn::Set(FloatTag(), Code::kOffset);
+    const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
+      return Lanes::TruncateVector(hn::Add(hn::Mul(hn::Sub(weights, minimum), inverse), offset));
+    });
+    std::memcpy(out, heads_ + block, 4);
+    if constexpr (kBits == 5) levels.StoreFifthBits(out + 4);
+    levels.StoreNibbles(out + kBytes - 16);
+  }
+
+ private:
+  HWY_ALIGN uint32_t heads_[Lanes::kCount];
+  BlockFloats inverses_, minima_;
+};
+
+template <class Source>
+using Q4_0Rows = SymmetricRows<Source, 4>;
+template <class Source>
+using Q5_0Rows = SymmetricRows<Source, 5>;
+template <class Source>
+using Q4_1Rows = RangeRows<Source, 4>;
+template <class Source>
+using Q5_1Rows = RangeRows<Source, 5>;
+
+template <class Source>
+class Q8_0Rows {
+ public:
+  using Bits = typename Source::Bits;
+  static constexpr int kWeights = kSmallBlock, kBytes = Q8_0<Lanes>::kBytes;
+
+  explicit QUANTD_LANE Q8_0Rows(const Bits* x) {
+    const LaneFloat scales = Q8_0<Lanes>::ScaleOf(LargestMagnitudes<Source, kSmallBlock>(x));
+    Lanes::Store(ToHalf<Lanes>(scales), halves_);
+    inverses_.Set(FiniteInverses(scales));  // levels are 0 where the inverse is 0 or infinite
+  }
+
+  QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
+    const auto inverse = inverses_[block];
+    std::memcpy(out, halves_ + block, 2);
+    const auto level_of = [=](FloatVector weights) { return RoundHalfAway(hn::Mul(weights, inverse)); };
+    BytesOf32<int8_t, Source>(x, level_of).Store(out + 2);
+  }
+
+ private:
+  HWY_ALIGN uint32_t halves_[Lanes::kCount];
+  BlockFloats inverses_;
+};
+
+// Decoding: the levels as bytes, then a vector of them at a time.
+struct DecodedLevels {
+  HWY_ALIGN int8_t levels[kSmallBlock];
+
+  explicit QUANTD_LANE DecodedLevels(const uint8_t* nibbles) {
+    const auto bytes = hn::LoadU(ByteTag(), nibbles);
+    const hn::Full128<uint16_t> wide;
+    const auto low = hn::Set(ByteTag(), 15);
+    const auto shifted = hn::BitCast(ByteTag(), hn::ShiftRight<4>(hn::BitCast(wide, bytes)));
+    Set(hn::And(bytes, low), hn::And(shifted, low));
+  }
+  QUANTD_LANE DecodedLevels(const uint8_t* nibbles, const uint8_t* fifth_bits) : DecodedLevels(nibbles) {
+    const auto fifth = hn::Set(ByteTag(), 16);
+    const auto with = [&](int first) {
+      uint8_t bits[8] = {fifth_bits[first / 8], fifth_bits[first / 8 + 1]};
+      const auto added = hn::IfThenElseZero(hn::LoadMaskBits(ByteTag(), bits), fifth);
+      return hn::Or(hn::Load(ByteTag(), reinterpret_cast<const uint8_t*>(levels) + first), added);
+    };
+    Set(with(0), with(16));
+  }
+
+ private:
+  QUANTD_LANE void Set(ByteVector first, ByteVector second) {
+    hn::Store(first, ByteTag(), reinterpret_cast<uint8_t*>(levels));
+    hn::Store(second, ByteTag(), reinterpret_cast<uint8_t*>(levels) + 16);
+  }
+};
+
+QUANTD_LANE void DecodeAround(const DecodedLevels& decoded, float middle, uint16_t half, float* weights) {
+  const auto scale = SetHalf(half), middles = hn::Set(FloatTag(), middle);
+  DecodeBytes(
+      decoded.levels, [=](FloatVector level) { return hn::Mul(hn::Sub(level, middles), scale); }, weights);
+}
+QUANTD_LANE void DecodeFrom(const DecodedLevels& decoded, uint16_t half, uint16_t half_minimum,
+                            float* weights) {
+  const auto scale = SetHalf(half), minimum = SetHalf(half_minimum);
+  DecodeBytes(
+      decoded.levels, [=](FloatVector level) { return hn::Add(hn::Mul(level, scale), minimum); }, weights);
+}
+
+inline void DecodeRow(const BlockQ4_0& block, float* weights) {
+  DecodeAround(DecodedLevels(block.levels), 8.0f, block.scale, weights);
+}
+inline void DecodeRow(const BlockQ5_0& block, float* weights) {
+  DecodeAround(DecodedLevels(block.levels, block.high_bits), 16.0f, block.scale, weights);
+}
+inline void DecodeRow(const BlockQ4_1& block, float* weights) {
+  DecodeFrom(DecodedLevels(block.levels), block.scale, block.minimum, weights);
+}
+inline void DecodeRow(const BlockQ5_1& block, float* weights) {
+  DecodeFrom(DecodedLevels(block.levels, block.high_bits), block.scale, block.minimum, weights);
+}
+inline void DecodeRow(const BlockQ8_0& block, float* weights) {
+  const auto scale = SetHalf(block.scale);
+  DecodeBytes(
+      block.levels, [=](FloatVector level) { return hn::Mul(level, scale); }, weights);
+}
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#else  // the scalar target has the lane code
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+template <class Source>
+class Q4_0Rows;
+template <class Source>
+class Q4_1Rows;
+template <class Source>
+class Q5_0Rows;
+template <class Source>
+class Q5_1Rows;
+template <class Source>
+class Q8_0Rows;
+template <class Block>
+void DecodeRow(const Block& block, float* weights) {
+  DecodeBlock(block, weights);
+}
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+
+#endif
