@@ -78,12 +78,9 @@ struct Mxfp4 {
   static QUANTD_LANE void Encode(const Weights& weights, const Importance&, Words& words) {
     Float largest = 0.0f;
     for (int i = 0; i < kWeights; ++i) largest = L::Max(L::Abs(weights[i]), largest);
-    const Int stored = (FloorLog2(largest) + Int(125)) & Int(255);
-    const Int exponent = L::Select(largest > Float(0.0f), stored, Int(0));
+    const Int exponent = ExponentOf(largest);
     words.Set(0, exponent << 24);
-    const Int bits = L::Select(exponent < Int(2), L::ShiftUpBy(Int(0x00200000), exponent & Int(1)),
-                               (exponent - Int(1)) << 23);
-    const E2M1Thresholds<L> thresholds(L::FromBits(bits));
+    const E2M1Thresholds<L> thresholds(ScaleOf(exponent));
     for (int word = 0; word < 4; ++word) {
       Int packed = 0;
       for (int byte = 0; byte < 4; ++byte) {
@@ -93,6 +90,16 @@ struct Mxfp4 {
       }
       words.Set(1 + word, packed);
     }
+  }
+
+  // What is stored of a block whose largest magnitude is that, and half of what it means.
+  static QUANTD_LANE Int ExponentOf(Float largest) {
+    const Int stored = (FloorLog2(largest) + Int(125)) & Int(255);
+    return L::Select(largest > Float(0.0f), stored, Int(0));
+  }
+  static QUANTD_LANE Float ScaleOf(Int exponent) {
+    const Int subnormal = L::ShiftUpBy(Int(0x00200000), exponent & Int(1));
+    return L::FromBits(L::Select(exponent < Int(2), subnormal, (exponent - Int(1)) << 23));
   }
 
  private:

@@ -4,13 +4,13 @@
 #include <hwy/foreach_target.h>
 
 #include "workers/quant/codecs/codecs.h"
-#include "workers/quant/codecs/fp4-inl.h"
+#include "workers/quant/codecs/fp4_rows-inl.h"
 #include "workers/quant/lanes/block_kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-BlockKernels KernelsMXFP4() { return MakeBlockKernels<Mxfp4, BlockMxfp4, DecodeBlock>(); }
+BlockKernels KernelsMXFP4() { return MakeRowKernels<Mxfp4, Mxfp4Rows, BlockMxfp4, DecodeBlock>(); }
 BlockKernels KernelsNVFP4() { return MakeBlockKernels<Nvfp4, BlockNvfp4, DecodeBlock>(); }
 
 }  // namespace quantd::quant::HWY_NAMESPACE
