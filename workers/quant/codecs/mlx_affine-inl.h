@@ -55,9 +55,7 @@ class AffineEncoder {
       Fit<kType>(weights, first, count);
       for (int g = 0; g < count; ++g) {
         const int64_t begin = (first + g) * group_;
-        std::byte* packed = packed_ + begin / 8 * kBits;
-        if (!WriteByInverse<kType>(weights, begin, g, packed))
-          WriteByDivision<kType>(weights, begin, g, packed);
+        WriteLevels<kType>(weights, begin, g, packed_ + begin / 8 * kBits);
       }
     }
   }
@@ -77,58 +75,86 @@ class AffineEncoder {
       Float low = LoadRow<kType>(weights, begin), high = low;
       for (int i = kLanes; i < group_; i += kLanes) {
         const Float x = LoadRow<kType>(weights, begin + i);
-        low = L::Min(x, low);
-        high = L::Max(x, high);
+        low = Smaller(x, low);
+        high = Larger(x, high);
       }
-      StoreLargest<1>(-low, lowest + g);
-      StoreLargest<1>(high, highest + g);
+      StoreLargestOfBoth(-low, high, lowest + g, highest + g);
     }
     const AffineFit<L> fit = FitAffine<L>(-L::Load(lowest), L::Load(highest), kTop);
     L::Store(fit.scale, scale_);
     L::Store(fit.bias, bias_);
-    L::Store(Float(static_cast<float>(1 << kFraction)) / fit.scale, inverse_);
+    L::Store(Float(static_cast<float>(1 << kBelow)) / fit.scale, inverse_);
     const int64_t at = first * BytesOf(stored_);
     StoreNarrowed(stored_, fit.scale, count, scales_ + at);
     StoreNarrowed(stored_, fit.bias, count, biases_ + at);
   }
 
-  // MLX divides by the scale. Multiplying by its inverse is faster, and rounds to the same level unless the
-  // quotient is next to the middle between two. So levels are computed in fixed point, with kFraction bits
-  // below: the fraction tells. What is added lifts the sum above 2^23, where a float's last bit is 1, and
-  // brings the middle to the fraction kDoubt / 2; the inverse's, the product's and the sum's rounding are
-  // less than 1.3 together, because a level is below 2^(23 - kFraction). Larger ones are cut, and none is
-  // negative: the scale's sign points from the bias to the other edge.
-  static constexpr int kFraction = kBits == 8 ? 14 : 16;
-  static constexpr int kDoubt = 4;
-  static constexpr int32_t kBase = 0x4b000000;  // the bits of 2^23
-
-  // Returns false, with some levels written, where one is in doubt.
+  // Level = round((weight - bias) / scale), by true division, as MLX does. No level is negative, because the
+  // scale's sign points from the bias to the other edge of the range, and none is so large that adding 1.5 *
+  // 2^23 would not round it: the integer is in the sum's last bits.
   template <WeightType kType>
-  QUANTD_LANE bool WriteByInverse(const void* weights, int64_t begin, int g, std::byte* packed) {
-    const Float bias(bias_[g]), inverse(inverse_[g]);
-    const Float lift(static_cast<float>((1 << 23) + (1 << (kFraction - 1)) + kDoubt / 2));
-    const Int fraction((1 << kFraction) - 1), largest(kBase + (kTop << kFraction) + (1 << kFraction) - 1);
-    Int nearest = fraction;
+  void WriteByDivision(const void* weights, int64_t begin, int g, std::byte* packed) const {
+    const Float bias(bias_[g]), scale(scale_[g]), round(0x1.8p+23f);
+    const Int largest = L::Bits(Float(0x1.8p+23f + static_cast<float>(kTop)));
     LevelWriter<kBits> writer(packed);
     for (int i = 0; i < group_; i += kLanes) {
-      const Int fixed = L::Bits((LoadRow<kType>(weights, begin + i) - bias) * inverse + lift);
-      nearest = L::Min(nearest, fixed & fraction);
-      writer.Put(i, L::ShiftDown(L::Min(fixed, largest), kFraction) & Int(kTop));
+      const Int level = L::Bits((LoadRow<kType>(weights, begin + i) - bias) / scale + round);
+      writer.Put(i, L::Min(level, largest) & Int(kTop));
     }
-    if (L::Any(nearest <= Int(kDoubt))) return false;
+    writer.Finish(group_);
+  }
+
+  // Multiplying by the scale's inverse is faster than dividing, and rounds to the same level unless the
+  // quotient is next to the middle between two. So levels are computed in fixed point, and the bits below
+  // tell. What is added to the product lifts it above 2^23, where a float's last bit is 1, and the middle to
+  // kDoubt / 2. The rounding of inverse, product, sum and quotient is less than 1.3 together for levels below
+  // 2^(22 - kBelow); larger ones are cut to kTop either way.
+  static constexpr int kBelow = kBits == 8 ? 14 : 16;
+  static constexpr int kDoubt = 4;
+
+#if HWY_TARGET != HWY_SCALAR
+  // False, with some levels written, where one is in doubt.
+  template <WeightType kType, int kSteps>
+  QUANTD_LANE bool WriteByInverse(const void* weights, int64_t begin, int g, std::byte* packed) const {
+    const OrderedTag tag;
+    const Float bias(bias_[g]), inverse(inverse_[g]);
+    const Float lift(static_cast<float>((1 << 23) + (1 << (kBelow - 1)) + kDoubt / 2));
+    constexpr uint16_t kBase = (0x4b000000 >> kBelow) & 0xffff;  // what is left of the exponent of 2^23
+    const Ordered largest = hn::Set(tag, kBase + kTop), top = hn::Set(tag, kTop);
+    Ordered nearest = hn::Set(tag, 0xffff);
+    LevelWriter<kBits> writer(packed);
+    for (int i = 0; i < group_; i += kSteps * kLanes) {
+      // Step by step for all, not one after the other: a processor does not look as far ahead as a chain is
+      // long.
+      Float scaled[kSteps];
+      for (int s = 0; s < kSteps; ++s) scaled[s] = LoadRow<kType>(weights, begin + i + s * kLanes) - bias;
+      for (int s = 0; s < kSteps; ++s) scaled[s] = scaled[s] * inverse;
+      for (int s = 0; s < kSteps; ++s) scaled[s] = scaled[s] + lift;
+      for (int s = 0; s < kSteps; ++s) {
+        Ordered below = OrderedBits<0>(L::Bits(scaled[s]));
+        if constexpr (kBelow < 16) below = hn::And(below, hn::Set(tag, (1 << kBelow) - 1));
+        nearest = hn::Min(nearest, below);
+      }
+      Ordered levels[kSteps];
+      for (int s = 0; s < kSteps; ++s) levels[s] = OrderedBits<kBelow>(L::Bits(scaled[s]));
+      for (int s = 0; s < kSteps; ++s) levels[s] = hn::And(hn::Min(levels[s], largest), top);
+      for (int s = 0; s < kSteps; ++s) writer.Put(i + s * kLanes, levels[s]);
+    }
+    const Ordered doubt = hn::SaturatedSub(nearest, hn::Set(tag, kDoubt));
+    if (!hn::AllFalse(tag, hn::Eq(doubt, hn::Zero(tag)))) return false;
     writer.Finish(group_);
     return true;
   }
+#endif
 
   template <WeightType kType>
-  void WriteByDivision(const void* weights, int64_t begin, int g, std::byte* packed) {
-    const Float bias(bias_[g]), scale(scale_[g]);
-    LevelWriter<kBits> writer(packed);
-    for (int i = 0; i < group_; i += kLanes) {
-      const Float level = L::Round((LoadRow<kType>(weights, begin + i) - bias) / scale);
-      writer.Put(i, L::Truncate(L::Min(L::Max(level, Float(0.0f)), Float(static_cast<float>(kTop)))));
-    }
-    writer.Finish(group_);
+  QUANTD_LANE void WriteLevels(const void* weights, int64_t begin, int g, std::byte* packed) const {
+#if HWY_TARGET != HWY_SCALAR
+    const bool done = group_ >= 2 * kLanes ? WriteByInverse<kType, 2>(weights, begin, g, packed)
+                                           : WriteByInverse<kType, 1>(weights, begin, g, packed);
+    if (done) return;
+#endif
+    WriteByDivision<kType>(weights, begin, g, packed);
   }
 
   const int group_;
@@ -138,7 +164,7 @@ class AffineEncoder {
   std::byte* const biases_;
   alignas(64) float scale_[kLanes];
   alignas(64) float bias_[kLanes];
-  alignas(64) float inverse_[kLanes];
+  alignas(64) float inverse_[kLanes];  // times 2^kBelow
 };
 
 template <int kBits>

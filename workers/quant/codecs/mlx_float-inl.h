@@ -56,18 +56,19 @@ constexpr float FromE4M3(int code) {
 }
 
 // E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives. The nearest; ties go to the smaller magnitude, and
-// what becomes zero loses its sign.
-template <class L>
+// what becomes zero loses its sign. Without kSaturates values are below 8.
+template <class L, bool kSaturates>
 QUANTD_LANE typename L::Int ToE2M1(typename L::Float value) {
   using Int = typename L::Int;
   using Float = typename L::Float;
   const Float magnitude = L::Abs(value);
   // From 1 on a code is the exponent's last bits and one of the mantissa; below, steps of 0.5.
   const Int normal = (L::Bits(magnitude) + Int(0x1fffff - (252 << 22))) >> 22;
-  const Int small = L::Select(magnitude > Float(0.25f), Int(1), Int(0)) +
-                    L::Select(magnitude > Float(0.75f), Int(1), Int(0));
-  const Int code = L::Min(L::Max(normal, small), Int(7));
-  return code | (L::ShiftDown(L::Bits(value) & (Int(0) - code), 28) & Int(8));
+  const auto is_zero = magnitude <= Float(0.25f);
+  const Int small = L::Select(magnitude > Float(0.75f), Int(2), L::Select(is_zero, Int(0), Int(1)));
+  const Int code = L::Max(normal, small);
+  const Int sign = L::ShiftDown(L::Select(is_zero, Int(0), L::Bits(value)), 28) & Int(8);
+  return (kSaturates ? L::Min(code, Int(7)) : code) | sign;
 }
 
 constexpr float FromE2M1(int code) {
@@ -127,7 +128,7 @@ struct Mxfp4Mode {
   }
   template <class L>
   static QUANTD_LANE typename L::Int CodeOf(typename L::Float element) {
-    return ToE2M1<L>(element);
+    return ToE2M1<L, false>(element);
   }
   static float ScaleFrom(int code) {
     return std::bit_cast<float>(code == 0 ? 0x00400000u : static_cast<uint32_t>(code) << 23);
@@ -159,6 +160,10 @@ struct Nvfp4Mode : Mxfp4Mode {
     // Where the scale is zero, MLX's quotients are no numbers, and their codes zero.
     const Float infinity(std::numeric_limits<float>::infinity());
     return {code, L::Select(code == Int(0), infinity, scale), Float(0.0f)};
+  }
+  template <class L>
+  static QUANTD_LANE typename L::Int CodeOf(typename L::Float element) {
+    return ToE2M1<L, true>(element);
   }
   static float ScaleFrom(int code) { return FromE4M3(code); }
 };
@@ -205,7 +210,7 @@ class FloatEncoder {
     alignas(64) uint32_t code[kLanes];
     for (int g = 0; g < count; g += kTogether) {
       Float magnitude = 0.0f;
-      for (int i = 0; i < kGroup; i += kLanes) magnitude = L::Max(L::Abs(Weights(from, g, i)), magnitude);
+      for (int i = 0; i < kGroup; i += kLanes) magnitude = Larger(L::Abs(Weights(from, g, i)), magnitude);
       StoreLargest<kTogether>(magnitude, largest + g);
     }
     const Float ratio = RoundedTo<L>(model_type_, L::Load(largest) / Float(Mode::kLargest));

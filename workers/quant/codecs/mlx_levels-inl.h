@@ -52,9 +52,9 @@ class LevelWriter {
  public:
   explicit QUANTD_LANE LevelWriter(std::byte* packed) : packed_(reinterpret_cast<uint8_t*>(packed)) {}
 
-  // The levels of weights index … index + kCount.
-  template <class Int>
-  QUANTD_LANE void Put(int index, Int levels) {
+  // The levels of weights index … index + kCount: Lanes::Int, or Ordered where there is that.
+  template <class Levels>
+  QUANTD_LANE void Put(int index, Levels levels) {
     if constexpr (kBits == 8) {
       StoreBytes(levels, packed_ + index);
     } else if constexpr (kPairs) {

@@ -5,6 +5,7 @@
 #include "workers/quant/codec.h"
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/row-inl.h"
 #include "workers/quant/widen.h"
 
 #if defined(QUANTD_MLX_STORED_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -19,15 +20,15 @@ namespace quantd::quant::HWY_NAMESPACE {
 
 // Writes the first `count` lanes.
 inline void StoreNarrowed(WeightType type, Lanes::Float values, int count, std::byte* to) {
-  alignas(64) uint32_t bits[Lanes::kCount];
   if (type == WeightType::kF32) {
-    Lanes::Store(Lanes::Bits(values), bits);
-    std::memcpy(to, bits, static_cast<size_t>(count) * sizeof(uint32_t));
-    return;
+    alignas(64) float floats[Lanes::kCount];
+    Lanes::Store(values, floats);
+    std::memcpy(to, floats, static_cast<size_t>(count) * sizeof(float));
+  } else {
+    uint16_t halves[Lanes::kCount];
+    StoreHalves(type == WeightType::kF16 ? ToHalf<Lanes>(values) : ToBf16<Lanes>(values), halves);
+    std::memcpy(to, halves, static_cast<size_t>(count) * sizeof(uint16_t));
   }
-  Lanes::Store(type == WeightType::kF16 ? ToHalf<Lanes>(values) : ToBf16<Lanes>(values), bits);
-  auto* to16 = reinterpret_cast<uint16_t*>(to);
-  for (int i = 0; i < count; ++i) to16[i] = static_cast<uint16_t>(bits[i]);
 }
 
 // Number `index` of a plane.

@@ -59,6 +59,15 @@ QUANTD_LANE LaneFloat SpreadOverRow(const float* of_group) {
   }
 }
 
+// The smaller and the larger of two numbers; of two zeros, either. One instruction, where L::Min, which tells
+// zeros apart, is two.
+QUANTD_LANE LaneFloat Smaller(LaneFloat a, LaneFloat b) {
+  return {hn::Min(a.low, b.low), hn::Min(a.high, b.high)};
+}
+QUANTD_LANE LaneFloat Larger(LaneFloat a, LaneFloat b) {
+  return {hn::Max(a.low, b.low), hn::Max(a.high, b.high)};
+}
+
 // The inverse for what lanes know of their groups: the largest lane of each group.
 template <int kGroups>
 QUANTD_LANE void StoreLargest(LaneFloat lanes, float* of_group) {
@@ -72,6 +81,24 @@ QUANTD_LANE void StoreLargest(LaneFloat lanes, float* of_group) {
     of_group[0] = hn::GetLane(hn::MaxOfLanes(half, hn::LowerHalf(half, largest)));
     of_group[1] = hn::GetLane(hn::MaxOfLanes(half, hn::UpperHalf(half, largest)));
   }
+}
+
+// The largest lane of `a` and that of `b`, for fewer instructions than twice the largest of one.
+template <class D>
+QUANTD_LANE void StoreLargestOfBoth(D tag, hn::Vec<D> a, hn::Vec<D> b, float* of_a, float* of_b) {
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    StoreLargestOfBoth(half, hn::Max(hn::LowerHalf(half, a), hn::UpperHalf(half, a)),
+                       hn::Max(hn::LowerHalf(half, b), hn::UpperHalf(half, b)), of_a, of_b);
+  } else {
+    const auto both = hn::Max(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b));
+    const auto largest = hn::Max(both, hn::Shuffle1032(both));
+    *of_a = hn::GetLane(largest);
+    *of_b = hn::GetLane(hn::Shuffle2301(largest));
+  }
+}
+QUANTD_LANE void StoreLargestOfBoth(LaneFloat a, LaneFloat b, float* of_a, float* of_b) {
+  StoreLargestOfBoth(FloatTag(), hn::Max(a.low, a.high), hn::Max(b.low, b.high), of_a, of_b);
 }
 
 // Writes each lane's byte, in the weights' order. Values are below 256.
@@ -89,6 +116,43 @@ QUANTD_LANE void StoreNibbles(LaneInt nibbles, uint8_t* to) {
   hn::StoreU(hn::DemoteTo(byte_tag, pairs), byte_tag, to);
 }
 
+// Lanes of 16 bits, in the weights' order.
+using OrderedTag = hn::Repartition<uint16_t, FloatTag>;
+using Ordered = hn::Vec<OrderedTag>;
+
+// Of each lane the 16 bits from `kShift` on.
+template <int kShift>
+QUANTD_LANE Ordered OrderedBits(LaneInt lanes) {
+  const hn::RebindToUnsigned<IntTag> tag;
+  const auto low = hn::ShiftRight<kShift>(hn::BitCast(tag, lanes.low));
+  const auto high = hn::ShiftLeft<16 - kShift>(hn::BitCast(tag, lanes.high));
+  return hn::OddEven(hn::BitCast(OrderedTag(), high), hn::BitCast(OrderedTag(), low));
+}
+
+QUANTD_LANE void StoreBytes(Ordered bytes, uint8_t* to) {
+  const hn::RebindToSigned<OrderedTag> signed_tag;
+  const hn::Rebind<uint8_t, OrderedTag> byte_tag;
+  hn::StoreU(hn::DemoteTo(byte_tag, hn::BitCast(signed_tag, bytes)), byte_tag, to);
+}
+
+QUANTD_LANE void StoreNibbles(Ordered nibbles, uint8_t* to) {
+  const hn::RebindToSigned<OrderedTag> signed_tag;
+  const hn::Rebind<uint8_t, OrderedTag> byte_tag;
+  const hn::Repartition<uint16_t, decltype(byte_tag)> pair_tag;
+  const hn::RebindToSigned<decltype(pair_tag)> signed_pair_tag;
+  const hn::Rebind<uint8_t, decltype(pair_tag)> half_tag;
+  const auto pairs = hn::BitCast(pair_tag, hn::DemoteTo(byte_tag, hn::BitCast(signed_tag, nibbles)));
+  const auto joined = hn::And(hn::Or(pairs, hn::ShiftRight<4>(pairs)), hn::Set(pair_tag, 0xff));
+  hn::StoreU(hn::DemoteTo(half_tag, hn::BitCast(signed_pair_tag, joined)), half_tag, to);
+}
+
+// The low 16 bits of each lane, in the order of lanes, not of a row.
+QUANTD_LANE void StoreHalves(LaneInt lanes, uint16_t* to) {
+  const hn::Rebind<uint16_t, IntTag> tag;
+  hn::StoreU(hn::DemoteTo(tag, lanes.low), tag, to);
+  hn::StoreU(hn::DemoteTo(tag, lanes.high), tag, to + VectorLanes::kPerVector);
+}
+
 #else
 
 template <WeightType kType>
@@ -101,11 +165,18 @@ template <int kGroups>
 QUANTD_LANE float SpreadOverRow(const float* of_group) {
   return *of_group;
 }
+QUANTD_LANE float Smaller(float a, float b) { return a < b ? a : b; }
+QUANTD_LANE float Larger(float a, float b) { return a > b ? a : b; }
 template <int kGroups>
 QUANTD_LANE void StoreLargest(float lane, float* of_group) {
   *of_group = lane;
 }
+QUANTD_LANE void StoreLargestOfBoth(float a, float b, float* of_a, float* of_b) {
+  *of_a = a;
+  *of_b = b;
+}
 QUANTD_LANE void StoreBytes(int32_t byte, uint8_t* to) { *to = static_cast<uint8_t>(byte); }
+QUANTD_LANE void StoreHalves(int32_t lane, uint16_t* to) { *to = static_cast<uint16_t>(lane); }
 
 #endif
 
