@@ -31,7 +31,12 @@ def next_to_powers_of_two(rng, n):
     return (weights.reshape(-1, 16) * largest[:, None]).clip(-largest[:, None], largest[:, None]).astype(np.float32).reshape(n)
 
 
-ALL = [*distributions.ALL, beyond_the_scale, next_to_powers_of_two]
+def subnormal_halves(rng, n):
+    """Small multiples of binary16's smallest number: the scale loses half of its value to rounding."""
+    return (rng.integers(-20, 21, n) >> rng.integers(0, 5, n // 16).repeat(16)).astype(np.float32) * np.float32(2.0**-24)
+
+
+ALL = [*distributions.ALL, beyond_the_scale, next_to_powers_of_two, subnormal_halves]
 
 
 def as_bytes(array):

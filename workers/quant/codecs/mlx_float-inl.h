@@ -56,8 +56,8 @@ constexpr float FromE4M3(int code) {
 }
 
 // E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives. The nearest; ties go to the smaller magnitude, and
-// what becomes zero loses its sign. Without kSaturates values are below 8.
-template <class L, bool kSaturates>
+// what becomes zero loses its sign.
+template <class L>
 QUANTD_LANE typename L::Int ToE2M1(typename L::Float value) {
   using Int = typename L::Int;
   using Float = typename L::Float;
@@ -68,7 +68,7 @@ QUANTD_LANE typename L::Int ToE2M1(typename L::Float value) {
   const Int small = L::Select(magnitude > Float(0.75f), Int(2), L::Select(is_zero, Int(0), Int(1)));
   const Int code = L::Max(normal, small);
   const Int sign = L::ShiftDown(L::Select(is_zero, Int(0), L::Bits(value)), 28) & Int(8);
-  return (kSaturates ? L::Min(code, Int(7)) : code) | sign;
+  return L::Min(code, Int(7)) | sign;
 }
 
 constexpr float FromE2M1(int code) {
@@ -112,7 +112,8 @@ QUANTD_LANE GroupScale<L> PowerOfTwoScale(typename L::Float ratio) {
   const Int bits = L::Bits(L::Select(is_small, ratio * Float(0x1p+64f), ratio));
   const Int floor = L::ShiftDown(bits, 23) - L::Select(is_small, Int(127 + 64), Int(127));
   const Int exponent = floor + L::Select((bits & Int(0x7fffff)) > Int(0), Int(1), Int(0));
-  const Int n = L::Select(ratio == Float(0.0f), Int(0), exponent);
+  // 126 is a sixth of the largest float's; more comes of a ratio that was rounded to infinity.
+  const Int n = L::Select(ratio == Float(0.0f), Int(0), L::Min(exponent, Int(126)));
   const Int subnormal = L::ShiftUpBy(Int(1), (L::Max(n, Int(-149)) + Int(149)) & Int(31));
   const Int scale = L::Select(n < Int(-126), subnormal, (n + Int(127)) << 23);
   const Int inverse = L::Select(n < Int(-127), Int(0), (Int(127) - n) << 23);
@@ -128,7 +129,7 @@ struct Mxfp4Mode {
   }
   template <class L>
   static QUANTD_LANE typename L::Int CodeOf(typename L::Float element) {
-    return ToE2M1<L, false>(element);
+    return ToE2M1<L>(element);
   }
   static float ScaleFrom(int code) {
     return std::bit_cast<float>(code == 0 ? 0x00400000u : static_cast<uint32_t>(code) << 23);
@@ -160,10 +161,6 @@ struct Nvfp4Mode : Mxfp4Mode {
     // Where the scale is zero, MLX's quotients are no numbers, and their codes zero.
     const Float infinity(std::numeric_limits<float>::infinity());
     return {code, L::Select(code == Int(0), infinity, scale), Float(0.0f)};
-  }
-  template <class L>
-  static QUANTD_LANE typename L::Int CodeOf(typename L::Float element) {
-    return ToE2M1<L, true>(element);
   }
   static float ScaleFrom(int code) { return FromE4M3(code); }
 };
