@@ -10,7 +10,7 @@
 
 #include "workers/quant/codecs/mlx_levels-inl.h"
 #include "workers/quant/codecs/mlx_stored-inl.h"
-#include "workers/quant/lanes/row-inl.h"
+#include "workers/quant/lanes/even_odd-inl.h"
 
 #if defined(QUANTD_MLX_AFFINE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_MLX_AFFINE_INL_H_

@@ -12,8 +12,8 @@
 #include <span>
 
 #include "workers/quant/codecs/mlx_levels-inl.h"
+#include "workers/quant/lanes/even_odd-inl.h"
 #include "workers/quant/lanes/half-inl.h"
-#include "workers/quant/lanes/row-inl.h"
 #include "workers/quant/widen.h"
 
 #if defined(QUANTD_MLX_FLOAT_INL_H_) == defined(HWY_TARGET_TOGGLE)

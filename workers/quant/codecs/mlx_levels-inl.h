@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "workers/quant/lanes/row-inl.h"
+#include "workers/quant/lanes/even_odd-inl.h"
 
 #if defined(QUANTD_MLX_LEVELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_MLX_LEVELS_INL_H_

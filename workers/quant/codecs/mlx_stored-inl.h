@@ -4,8 +4,8 @@
 
 #include "workers/quant/codec.h"
 #include "workers/quant/half.h"
+#include "workers/quant/lanes/even_odd-inl.h"
 #include "workers/quant/lanes/half-inl.h"
-#include "workers/quant/lanes/row-inl.h"
 #include "workers/quant/widen.h"
 
 #if defined(QUANTD_MLX_STORED_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -8,11 +8,11 @@
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/lanes-inl.h"
 
-#if defined(QUANTD_LANES_ROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef QUANTD_LANES_ROW_INL_H_
-#undef QUANTD_LANES_ROW_INL_H_
+#if defined(QUANTD_LANES_EVEN_ODD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_LANES_EVEN_ODD_INL_H_
+#undef QUANTD_LANES_EVEN_ODD_INL_H_
 #else
-#define QUANTD_LANES_ROW_INL_H_
+#define QUANTD_LANES_EVEN_ODD_INL_H_
 #endif
 
 HWY_BEFORE_NAMESPACE();
