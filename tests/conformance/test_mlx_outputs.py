@@ -13,9 +13,10 @@ from synthetic import byte_level_files, case
 
 QUANTIZED = [f"int{bits},group_size={group}" for bits in (2, 3, 4, 5, 6, 8) for group in (32, 64, 128)]
 MIXED = [f"{recipe},group_size={group}" for recipe in ("mixed_2_6", "mixed_3_4", "mixed_3_6", "mixed_4_6") for group in (32, 64)]
+FLOAT_MODES = ["mxfp4", "mxfp8", "nvfp4"]
 PLAIN = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
-ALL = [*QUANTIZED, *MIXED, *PLAIN]
-FEW = ["int4,group_size=64", "int3,group_size=128", "mixed_3_6,group_size=32", *PLAIN]
+ALL = [*QUANTIZED, *MIXED, *FLOAT_MODES, *PLAIN]
+FEW = ["int4,group_size=64", "int3,group_size=128", "mixed_3_6,group_size=32", *FLOAT_MODES, *PLAIN]
 CASES = {
     "llama-tied-f16": (case("llama", "F16", 3, 256, 384, 4, 2, tied=True), ALL),
     "llama-untied-bf16": (case("llama", "BF16", 2, 128, 256, 4, 4, shards=2), ALL),
@@ -32,7 +33,9 @@ CASES = {
 
 def convert(checkpoint, out, target):
     scheme, *group = target.split(",group_size=")
-    options = {"dtype": PLAIN[scheme]} if scheme in PLAIN else {"quantize": True, "q_group_size": int(group[0])}
+    options = {"dtype": PLAIN[scheme]} if scheme in PLAIN else {"quantize": True, "q_group_size": int(group[0]) if group else None}
+    if scheme in FLOAT_MODES:
+        options["q_mode"] = scheme
     if scheme.startswith("int"):
         options["q_bits"] = int(scheme[3:])
     if scheme.startswith("mixed"):
@@ -69,11 +72,12 @@ def test_equals_mlx_lm_convert(name, run_engine, tmp_path):
                 assert (ours / file.name).read_bytes() == file.read_bytes()
 
 
+@pytest.mark.parametrize("scheme", ["int4", *FLOAT_MODES])
 @pytest.mark.parametrize("name", ["llama-tied-f16", "phi3-longrope", "llama-columns"])
-def test_mlx_lm_runs_the_folder(name, run_engine, tmp_path):
+def test_mlx_lm_runs_the_folder(name, scheme, run_engine, tmp_path):
     checkpoint = synthetic.make(tmp_path / name, CASES[name][0])
-    [ours] = run_engine.folders(checkpoint, ["mlx:int4"])
+    [ours] = run_engine.folders(checkpoint, [f"mlx:{scheme}"])
     tokens = mx.array([[1, 5, 9, 30, 60]])
-    theirs = convert(checkpoint, tmp_path / "mlx_lm", "int4,group_size=64")
+    theirs = convert(checkpoint, tmp_path / "mlx_lm", scheme)
     logits = [mlx_lm.load(str(folder))[0](tokens) for folder in (ours, theirs)]
     assert mx.array_equal(*logits)

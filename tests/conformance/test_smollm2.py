@@ -71,14 +71,16 @@ def test_llama_cpp_completes_a_sentence(model, run_engine):
     assert "Paris" in reference.complete(path, "The capital of France is", 8)
 
 
-def test_mlx_lm_completes_a_sentence(model, run_engine):
-    [folder] = run_engine(model, ["mlx:int8"]).values()
+@pytest.mark.parametrize("scheme", ["int8", "mxfp4", "mxfp8", "nvfp4"])
+def test_mlx_lm_completes_a_sentence(model, scheme, run_engine):
+    [folder] = run_engine(model, [f"mlx:{scheme}"]).values()
     loaded, tokenizer = mlx_lm.load(str(folder))
     assert "Paris" in mlx_lm.generate(loaded, tokenizer, "The capital of France is", max_tokens=2)
 
 
 def test_mlx_lm_convert_makes_the_same_of_it(model, tmp_path, run_engine):
-    ours = run_engine(model, ["mlx:int4", "mlx:mixed_3_6"])
-    for name, settings in (("mlx-int4", {}), ("mlx-mixed_3_6", {"quant_predicate": "mixed_3_6", "q_group_size": 64})):
+    settings_of = {"int4": {}, "mixed_3_6": {"quant_predicate": "mixed_3_6", "q_group_size": 64}, "mxfp4": {"q_mode": "mxfp4"}}
+    ours = run_engine(model, [f"mlx:{scheme}" for scheme in settings_of])
+    for name, settings in ((f"mlx-{scheme}", settings) for scheme, settings in settings_of.items()):
         mlx_lm.convert(str(model), str(tmp_path / name), quantize=True, **settings)
         assert safetensors_files.read(ours[name]) == safetensors_files.read(tmp_path / name)

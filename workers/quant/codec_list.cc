@@ -14,6 +14,7 @@ std::vector<const Codec*> MakeList() {
       &CodecIQ4_XS(), &CodecTQ1_0(), &CodecTQ2_0(), &CodecQ1_0(), &CodecQ2_0(), &CodecMXFP4(), &CodecNVFP4(),
   };
   for (const auto& codec : MlxAffineCodecs()) list.push_back(codec.get());
+  for (const auto& codec : MlxFloatCodecs()) list.push_back(codec.get());
   return list;
 }
 

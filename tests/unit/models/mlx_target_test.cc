@@ -100,6 +100,43 @@ TEST_F(MlxTargetTest, TheConfigurationTellsTheQuantization) {
   EXPECT_EQ(config["hidden_size"], 64);
 }
 
+TEST_F(MlxTargetTest, FloatModesHaveTheirOwnGroupsAndBytesOfScale) {
+  for (const auto& [scheme, codec, group, bits] : {std::tuple("mxfp4", "MLX_MXFP4_BF16", 32, 4),
+                                                   {"mxfp8", "MLX_MXFP8_BF16", 32, 8},
+                                                   {"nvfp4", "MLX_NVFP4_BF16", 16, 4}}) {
+    spec_ = {"mlx", scheme, {}};
+    const OutputPlan& plan = Plan();
+    EXPECT_EQ(Tensor(plan, "model.layers.0.mlp.down_proj.weight").codec->name(), codec);
+    EXPECT_EQ(Tensor(plan, "model.norm.weight").codec->name(), "BF16");
+    const Json config = Sidecar(plan, "config.json");
+    EXPECT_EQ(config["quantization"], (Json{{"group_size", group}, {"bits", bits}, {"mode", scheme}}));
+    EXPECT_EQ(config["quantization_config"], config["quantization"]);
+  }
+}
+
+TEST_F(MlxTargetTest, RefusesGroupsThatAModeDoesNotHave) {
+  for (const auto& [scheme, group] :
+       {std::pair("mxfp4", "64"), {"mxfp8", "16"}, {"nvfp4", "32"}, {"int4", "16"}, {"mixed_3_4", "16"}}) {
+    spec_ = {"mlx", scheme, {{"group_size", group}}};
+    EXPECT_EQ(FieldOf(TryPlan().status()), "options[group_size]") << scheme;
+  }
+  for (const auto& [scheme, group] : {std::pair("mxfp4", "32"), {"nvfp4", "16"}}) {
+    spec_ = {"mlx", scheme, {{"group_size", group}}};
+    EXPECT_TRUE(TryPlan().ok()) << scheme;
+  }
+}
+
+// mx.quantize refuses the whole layer.
+TEST_F(MlxTargetTest, LeavesWeightsThatNvfp4CannotPack) {
+  SetModel({.hidden = 48, .heads = 3, .key_value_heads = 3, .vocabulary = 63});
+  spec_.scheme = "nvfp4";
+  const OutputPlan& plan = Plan();
+  EXPECT_EQ(Tensor(plan, "lm_head.weight").codec->name(), "BF16");
+  EXPECT_EQ(Tensor(plan, "model.layers.0.self_attn.q_proj.weight").codec->name(), "MLX_NVFP4_BF16");
+  EXPECT_THAT(plan.notes,
+              testing::Contains(HasSubstr("lm_head.weight stays BF16: MLX takes multiples of 32")));
+}
+
 TEST_F(MlxTargetTest, MixedRecipesGiveSensitiveLayersMoreBits) {
   SetModel({.layers = 16, .hidden = 64, .feed_forward = 64});
   for (const auto& [scheme, low, high] :

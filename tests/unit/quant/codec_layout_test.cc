@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "workers/quant/codec_list.h"
+#include "workers/quant/cpu_target.h"
+#include "workers/quant/half.h"
 
 namespace quantd::quant {
 namespace {
@@ -29,17 +31,21 @@ Planes GuardedPlanes(const Codec& codec, int64_t rows, int64_t columns) {
   return planes;
 }
 
-Planes Encode(const Codec& codec, const std::vector<float>& weights, int64_t rows) {
-  const int64_t columns = static_cast<int64_t>(weights.size()) / rows;
+Planes Encode(const Codec& codec, const WeightRows& weights) {
+  const auto [type, data, rows, columns] = weights;
   Planes planes = GuardedPlanes(codec, rows, columns);
   std::vector<std::byte*> pointers;
   for (auto& plane : planes) pointers.push_back(plane.data());
-  codec.Encode({WeightType::kF32, weights.data(), rows, columns}, nullptr, pointers);
+  codec.Encode(weights, nullptr, pointers);
   for (auto& plane : planes) {
     for (size_t i = plane.size() - kGuardBytes; i < plane.size(); ++i) EXPECT_EQ(plane[i], kGuard);
     plane.resize(plane.size() - kGuardBytes);
   }
   return planes;
+}
+
+Planes Encode(const Codec& codec, const std::vector<float>& weights, int64_t rows) {
+  return Encode(codec, {WeightType::kF32, weights.data(), rows, static_cast<int64_t>(weights.size()) / rows});
 }
 
 std::vector<float> Decode(const Codec& codec, const Planes& planes, int64_t rows, int64_t columns) {
@@ -91,6 +97,26 @@ TEST(CodecList, GgmlTypesHaveGgmlsBlocks) {
   }
   EXPECT_DOUBLE_EQ(FindCodec("Q4_K")->BitsPerWeight(), 4.5);
   EXPECT_DOUBLE_EQ(FindCodec("Q6_K")->BitsPerWeight(), 6.5625);
+}
+
+TEST(CodecList, MlxFloatModesHaveAByteOfScaleAGroup) {
+  struct Mode {
+    int bits;
+    int group;
+  };
+  for (const auto& [mode, layout] :
+       std::map<std::string, Mode>{{"MXFP4", {4, 32}}, {"MXFP8", {8, 32}}, {"NVFP4", {4, 16}}}) {
+    for (const char* type : {"F16", "BF16", "F32"}) {
+      const Codec* codec = FindCodec("MLX_" + mode + "_" + type);
+      ASSERT_NE(codec, nullptr) << mode;
+      EXPECT_EQ(codec->weights_per_block(), layout.group);
+      ASSERT_EQ(codec->planes().size(), 2u);
+      EXPECT_EQ(codec->planes()[0].name, "weight");
+      EXPECT_EQ(codec->planes()[0].bytes_per_block * 8, layout.group * layout.bits);
+      EXPECT_EQ(codec->planes()[1].name, "scales");
+      EXPECT_EQ(codec->planes()[1].bytes_per_block, 1);
+    }
+  }
 }
 
 TEST(CodecList, MlxTypesPackEveryWidthWithoutGaps) {
@@ -159,6 +185,40 @@ TEST_P(EveryCodec, RowsEncodeTheSameAloneAndTogether) {
                             alone[p].size()),
                 0);
     }
+  }
+}
+
+// Rows of 16-bit weights are read by kernels of their own.
+TEST_P(EveryCodec, SixteenBitRowsEncodeAsTheirFloats) {
+  constexpr int64_t kRows = 3;
+  const int64_t columns = 7 * block_;
+  std::vector<float> weights = RandomWeights(kRows * columns, 6);
+  for (const std::string& target : CpuTargets()) {
+    ASSERT_TRUE(SetCpuTarget(target).ok());
+    for (WeightType type : {WeightType::kF16, WeightType::kBf16}) {
+      std::vector<uint16_t> stored;
+      for (float& weight : weights) {
+        stored.push_back(type == WeightType::kF16 ? FloatToHalf(weight) : FloatToBf16(weight));
+        weight = type == WeightType::kF16 ? HalfToFloat(stored.back()) : Bf16ToFloat(stored.back());
+      }
+      EXPECT_EQ(Encode(codec_, {type, stored.data(), kRows, columns}), Encode(codec_, weights, kRows))
+          << target;
+    }
+  }
+}
+
+// Every half, subnormal ones too.
+TEST_P(EveryCodec, ReadsEveryFiniteHalf) {
+  std::vector<uint16_t> halves;
+  std::vector<float> floats;
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    halves.push_back(static_cast<uint16_t>((bits & 0x7c00) == 0x7c00 ? 0 : bits));
+    floats.push_back(HalfToFloat(halves.back()));
+  }
+  for (const std::string& target : CpuTargets()) {
+    ASSERT_TRUE(SetCpuTarget(target).ok());
+    EXPECT_EQ(Encode(codec_, {WeightType::kF16, halves.data(), 64, 1024}), Encode(codec_, floats, 64))
+        << target;
   }
 }
 

@@ -1,5 +1,6 @@
 // MLX: the folder that mlx_lm.convert writes (mlx-lm, mlx_lm/convert.py and utils.py), quantized or in a
 // float type.
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -15,8 +16,28 @@ using OrderedJson = nlohmann::ordered_json;
 using quant::Codec;
 using quant::FindCodec;
 
-constexpr int64_t kDefaultGroup = 64;
+constexpr int64_t kDefaultGroup = 64;  // of affine quantization
 constexpr int kDefaultBits = 4;
+
+// Quantization to small floats. Each mode has one group size.
+struct FloatMode {
+  std::string_view name;
+  int bits;
+  int64_t group;
+  std::string_view summary;
+};
+constexpr FloatMode kFloatModes[] = {
+    {"mxfp4", 4, 32, "floats of 4 bits, a power of two as scale of 32"},
+    {"mxfp8", 8, 32, "floats of 8 bits, a power of two as scale of 32"},
+    {"nvfp4", 4, 16, "floats of 4 bits, a float of 8 bits as scale of 16"},
+};
+
+const FloatMode* FindFloatMode(const std::string& scheme) {
+  for (const FloatMode& mode : kFloatModes) {
+    if (mode.name == scheme) return &mode;
+  }
+  return nullptr;
+}
 
 struct MixedRecipe {
   std::string_view name;
@@ -53,10 +74,13 @@ int MixedBits(const MixedRecipe& recipe, const std::string& path, int64_t layer,
 class MlxPlanner {
  public:
   MlxPlanner(const Model& model, const TargetSpec& spec)
-      : model_(model), spec_(spec), target_(std::make_unique<PlannedTarget>()) {}
+      : model_(model),
+        spec_(spec),
+        float_mode_(FindFloatMode(spec.scheme)),
+        target_(std::make_unique<PlannedTarget>()) {}
 
   absl::StatusOr<std::unique_ptr<PlannedTarget>> Plan() {
-    group_ = std::stoll(OptionOr(spec_, "group_size", absl::StrCat(kDefaultGroup)));
+    RETURN_IF_ERROR(ChooseGroup());
     const Codec* plain = PlainCodec(spec_.scheme);
     quantizes_ = plain == nullptr;
     ASSIGN_OR_RETURN(config_, HuggingFaceConfig(model_));
@@ -74,6 +98,19 @@ class MlxPlanner {
   }
 
  private:
+  absl::Status ChooseGroup() {
+    group_ = float_mode_ != nullptr ? float_mode_->group : kDefaultGroup;
+    const std::string given = OptionOr(spec_, "group_size", "");
+    if (given.empty() || given == absl::StrCat(group_)) return absl::OkStatus();
+    if (float_mode_ != nullptr) {
+      return InvalidField("options[group_size]", absl::StrCat(spec_.scheme, " has groups of ", group_));
+    }
+    group_ = std::stoll(given);
+    if (group_ < 32)
+      return InvalidField("options[group_size]", absl::StrCat(spec_.scheme, " has no groups of ", given));
+    return absl::OkStatus();
+  }
+
   // mlx_lm converts every tensor to the type that config.json names; without one each keeps its own.
   const Codec& ModelType(const ModelTensor& tensor) const {
     auto type = config_.find("torch_dtype");
@@ -90,29 +127,51 @@ class MlxPlanner {
     if (tensor.source.shape.size() < 2) return false;
     const std::string name = TensorName(tensor.rule->huggingface, tensor.layer);
     const std::string path = name.substr(0, name.size() - std::string_view(".weight").size());
-    const int64_t columns = tensor.source.columns();
+    const int64_t rows = tensor.source.rows(), columns = tensor.source.columns();
     if (columns % group_ != 0) {
-      target_->plan.notes.push_back(absl::StrCat(name, " stays ", std::string(type.name()), ": its ", columns,
-                                                 " columns are no multiple of ", group_));
+      Keep(name, type, absl::StrCat("its ", columns, " columns are no multiple of ", group_));
       return false;
     }
-    const MixedRecipe* mixed = FindMixed(spec_.scheme);
-    const int bits = mixed == nullptr ? UniformBits(spec_.scheme)
-                                      : MixedBits(*mixed, path, tensor.layer, model_.parameters.layers);
-    if (mixed != nullptr) per_path_[path] = bits;
+    if (float_mode_ != nullptr && rows % 2 != 0 && columns % 32 != 0) {
+      Keep(name, type, absl::StrCat("MLX takes multiples of 32 weights for ", spec_.scheme));
+      return false;
+    }
+    const int bits = BitsOf(path, tensor.layer);
     OutputTensor output;
     output.name = name;
-    output.codec = FindCodec(absl::StrCat("MLX_I", bits, "_G", group_, "_", std::string(type.name())));
+    output.codec = FindCodec(CodecName(bits, type));
     output.shape = tensor.source.shape;
     output.source = index;
     SetRowOrder(model_, output);
     if (&type != tensor.source.codec) output.cast = &type;
-    const int64_t rows = tensor.source.rows();
-    entries_.push_back({{name, "U32", {rows, columns * bits / 32}},
-                        {path + ".scales", std::string(type.name()), {rows, columns / group_}},
-                        {path + ".biases", std::string(type.name()), {rows, columns / group_}}});
+    const std::vector<int64_t> groups = {rows, columns / group_};
+    std::vector<SafetensorsEntry> planes = {{name, "U32", {rows, columns * bits / 32}}};
+    if (float_mode_ != nullptr) {
+      planes.push_back({path + ".scales", "U8", groups});
+    } else {
+      planes.push_back({path + ".scales", std::string(type.name()), groups});
+      planes.push_back({path + ".biases", std::string(type.name()), groups});
+    }
+    entries_.push_back(std::move(planes));
     target_->plan.tensors.push_back(std::move(output));
     return true;
+  }
+
+  void Keep(const std::string& name, const Codec& type, const std::string& reason) {
+    target_->plan.notes.push_back(absl::StrCat(name, " stays ", std::string(type.name()), ": ", reason));
+  }
+
+  int BitsOf(const std::string& path, int64_t layer) {
+    if (float_mode_ != nullptr) return float_mode_->bits;
+    const MixedRecipe* mixed = FindMixed(spec_.scheme);
+    if (mixed == nullptr) return UniformBits(spec_.scheme);
+    return per_path_[path] = MixedBits(*mixed, path, layer, model_.parameters.layers);
+  }
+
+  std::string CodecName(int bits, const Codec& type) const {
+    const std::string layout = float_mode_ != nullptr ? absl::AsciiStrToUpper(std::string(float_mode_->name))
+                                                      : absl::StrCat("I", bits, "_G", group_);
+    return absl::StrCat("MLX_", layout, "_", std::string(type.name()));
   }
 
   // The end-of-text tokens that generation stops at are generation_config.json's, where it names any.
@@ -142,6 +201,9 @@ class MlxPlanner {
   }
 
   OrderedJson Quantization() const {
+    if (float_mode_ != nullptr) {
+      return {{"group_size", group_}, {"bits", float_mode_->bits}, {"mode", std::string(float_mode_->name)}};
+    }
     const int uniform = UniformBits(spec_.scheme);
     OrderedJson out = {
         {"group_size", group_}, {"bits", uniform != 0 ? uniform : kDefaultBits}, {"mode", "affine"}};
@@ -152,6 +214,7 @@ class MlxPlanner {
 
   const Model& model_;
   const TargetSpec& spec_;
+  const FloatMode* const float_mode_;  // null for affine quantization and plain types
   Json config_;
   std::unique_ptr<PlannedTarget> target_;
   std::vector<std::vector<SafetensorsEntry>> entries_;
@@ -169,6 +232,11 @@ FormatInfo MlxFormatInfo() {
     info.schemes.push_back(
         {absl::StrCat("int", bits), codec.BitsPerWeight(), "affine, one scale and bias a group"});
   }
+  for (const FloatMode& mode : kFloatModes) {
+    const Codec& codec =
+        *FindCodec(absl::StrCat("MLX_", absl::AsciiStrToUpper(std::string(mode.name)), "_BF16"));
+    info.schemes.push_back({std::string(mode.name), codec.BitsPerWeight(), std::string(mode.summary)});
+  }
   for (const MixedRecipe& recipe : kMixed) {
     info.schemes.push_back({std::string(recipe.name), 0.0,
                             absl::StrCat("mlx_lm's recipe: ", recipe.low_bits, " bits, ", recipe.high_bits,
@@ -177,7 +245,10 @@ FormatInfo MlxFormatInfo() {
   info.schemes.push_back({"fp16", 16.0, "IEEE half"});
   info.schemes.push_back({"bf16", 16.0, "bfloat16"});
   info.schemes.push_back({"fp32", 32.0, "IEEE single"});
-  info.options = {{"group_size", "weights that share a scale (default 64)", false, {"32", "64", "128"}}};
+  info.options = {{"group_size",
+                   "weights that share a scale (default 64; of float modes their own)",
+                   false,
+                   {"16", "32", "64", "128"}}};
   return info;
 }
 

@@ -44,4 +44,7 @@ const Codec& CodecNVFP4();
 // mlx_affine.cc: every width, group size and stored type.
 const std::vector<std::unique_ptr<const Codec>>& MlxAffineCodecs();
 
+// mlx_float.cc: every mode and model type.
+const std::vector<std::unique_ptr<const Codec>>& MlxFloatCodecs();
+
 }  // namespace quantd::quant

@@ -1,5 +1,5 @@
-// binary16 in lane arithmetic: the formulas of workers/quant/half.h, a vector at a time. (Highway's own
-// conversions truncate on some targets.)
+// binary16 and bfloat16 in lane arithmetic: the formulas of workers/quant/half.h, a vector at a time.
+// (Highway's own conversions truncate on some targets.)
 #include "workers/quant/lanes/lanes-inl.h"
 
 #if defined(QUANTD_LANES_HALF_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -45,6 +45,22 @@ QUANTD_LANE typename L::Float FromHalf(typename L::Int half) {
 template <class L>
 QUANTD_LANE typename L::Float RoundedToHalf(typename L::Float value) {
   return FromHalf<L>(ToHalf<L>(value));
+}
+
+// As ToHalf, for bfloat16.
+template <class L>
+QUANTD_LANE typename L::Int ToBf16(typename L::Float value) {
+  using Int = typename L::Int;
+  const Int bits = L::Bits(value);
+  const Int odd = L::ShiftDown(bits, 16) & Int(1);
+  const Int rounded = L::ShiftDown(bits + Int(0x7fff) + odd, 16);
+  const auto is_nan = (bits & Int(0x7fffffff)) > Int(0x7f800000);
+  return L::Select(is_nan, L::ShiftDown(bits, 16) | Int(64), rounded);
+}
+
+template <class L>
+QUANTD_LANE typename L::Float RoundedToBf16(typename L::Float value) {
+  return L::FromBits(ToBf16<L>(value) << 16);
 }
 
 }  // namespace quantd::quant::HWY_NAMESPACE

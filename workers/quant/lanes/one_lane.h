@@ -41,6 +41,7 @@ struct OneLane {
   };
 
   static QUANTD_LANE float Load(const float* from) { return *from; }
+  static QUANTD_LANE void Store(float value, float* to) { *to = value; }
   static QUANTD_LANE void Store(int32_t value, uint32_t* to) { *to = static_cast<uint32_t>(value); }
   static QUANTD_LANE int32_t LoadInt(const uint32_t* from) { return static_cast<int32_t>(*from); }
 
@@ -62,6 +63,8 @@ struct OneLane {
 
   static QUANTD_LANE float Abs(float value) { return FromBits(Bits(value) & 0x7fffffff); }
   static QUANTD_LANE float Sqrt(float value) { return sqrtf(value); }
+  // To the nearest integer, ties to even.
+  static QUANTD_LANE float Round(float value) { return rintf(value); }
   // a < b ? a : b and a > b ? a : b: the second where one is NaN.
   static QUANTD_LANE float Min(float a, float b) { return a < b ? a : b; }
   static QUANTD_LANE float Max(float a, float b) { return a > b ? a : b; }

@@ -130,6 +130,10 @@ struct VectorLanes {
   static QUANTD_LANE LaneFloat Load(const float* from) {
     return {hn::Load(FloatTag(), from), hn::Load(FloatTag(), from + kPerVector)};
   }
+  static QUANTD_LANE void Store(LaneFloat value, float* to) {
+    hn::Store(value.low, FloatTag(), to);
+    hn::Store(value.high, FloatTag(), to + kPerVector);
+  }
   static QUANTD_LANE void Store(LaneInt value, uint32_t* to) {
     const hn::RebindToUnsigned<IntTag> tag;
     hn::Store(hn::BitCast(tag, value.low), tag, to);
@@ -162,6 +166,9 @@ struct VectorLanes {
 
   static QUANTD_LANE LaneFloat Abs(LaneFloat value) { return {hn::Abs(value.low), hn::Abs(value.high)}; }
   static QUANTD_LANE LaneFloat Sqrt(LaneFloat value) { return {hn::Sqrt(value.low), hn::Sqrt(value.high)}; }
+  static QUANTD_LANE LaneFloat Round(LaneFloat value) {
+    return {hn::Round(value.low), hn::Round(value.high)};
+  }
   static QUANTD_LANE LaneFloat Min(LaneFloat a, LaneFloat b) { return Select(a < b, a, b); }
   static QUANTD_LANE LaneFloat Max(LaneFloat a, LaneFloat b) { return Select(a > b, a, b); }
   static QUANTD_LANE LaneInt Min(LaneInt a, LaneInt b) {
