@@ -146,7 +146,7 @@ class CpuEncoder final : public TileEncoder {
       planes_.push_back(output.planes[p] + row * output.codec->RowBytes(p, chunk.columns));
     }
     output.codec->Encode(chunk, output.importance, planes_);
-    if (output.error != nullptr && output.codec->weights_per_block() > 1) {
+    if (output.error != nullptr && output.codec->IsQuantized()) {
       stored_.assign(planes_.begin(), planes_.end());
       output.error->Add(meter_.Measure(chunk, *output.codec, stored_));
     }

@@ -44,4 +44,10 @@ const Codec& CodecNVFP4();
 // mlx_affine.cc: every width, group size and stored type.
 const std::vector<std::unique_ptr<const Codec>>& MlxAffineCodecs();
 
+// onnx_nbits.cc: every width, block size, algorithm and type of scales.
+const std::vector<std::unique_ptr<const Codec>>& OnnxNbitsCodecs();
+
+// openvino_integers.cc: every width and group size.
+const std::vector<std::unique_ptr<const Codec>>& OpenVinoIntegerCodecs();
+
 }  // namespace quantd::quant
