@@ -7,10 +7,15 @@
 //   kBatchWeights   of one batch;
 //   void Fit(const float* weights, int group, int count, GroupFits<Real>& fits) const;
 //   uint8_t Level(float weight, Real divisor, Real zero_point) const.
+#include <hwy/cache_control.h>
+
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "workers/quant/lanes/lanes-inl.h"
+#include "workers/quant/widen.h"
 
 #if defined(QUANTD_INTEGER_GROUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_INTEGER_GROUPS_INL_H_
@@ -24,6 +29,16 @@ namespace quantd::quant::HWY_NAMESPACE {
 
 inline constexpr int kSmallestGroup = 16;
 inline constexpr int kMaxGroups = 512;  // of a batch
+
+// Weights first … first + count, and asks for the cache lines of as many that follow: the next batch's come
+// from memory while this one is worked on.
+inline void LoadBatch(const WeightRows& rows, int64_t first, int64_t count, float* to) {
+  Widen(rows, first, count, to);
+  constexpr int64_t kCacheLine = 64;
+  const int64_t size = BytesOf(rows.type), end = std::min(first + 2 * count, rows.rows * rows.columns) * size;
+  const std::byte* bytes = static_cast<const std::byte*>(rows.data);
+  for (int64_t at = (first + count) * size; at < end; at += kCacheLine) hwy::Prefetch(bytes + at);
+}
 
 // What was found for each group of a batch.
 template <typename Real>
@@ -81,13 +96,18 @@ QUANTD_LANE uint8_t ByteOfRoundEven(double value) {
   return static_cast<uint8_t>(std::bit_cast<uint64_t>(value + 0x1.8p+52));
 }
 
+// `group` is a multiple of kSmallestGroup, or levels and weights have room up to the next one. Sixteen at a
+// time in an array of their own: nothing else can be changed by writing them.
 template <class Scheme>
-void LevelsOf(const Scheme& scheme, const float* weights, int group, int count,
+void LevelsOf(const Scheme scheme, const float* weights, int group, int count,
               const GroupFits<typename Scheme::Real>& fits, uint8_t* levels) {
-  for (int g = 0; g < count; ++g) {
+  for (int g = 0; g < count; ++g, weights += group, levels += group) {
     const typename Scheme::Real divisor = fits.divisor[g], zero_point = fits.zero_point[g];
-    for (int i = 0; i < group; ++i) {
-      levels[g * group + i] = scheme.Level(weights[g * group + i], divisor, zero_point);
+    for (int first = 0; first < group; first += kSmallestGroup) {
+      uint8_t found[kSmallestGroup];
+      for (int i = 0; i < kSmallestGroup; ++i)
+        found[i] = scheme.Level(weights[first + i], divisor, zero_point);
+      std::memcpy(levels + first, found, kSmallestGroup);
     }
   }
 }

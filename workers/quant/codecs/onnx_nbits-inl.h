@@ -17,8 +17,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
+inline uint16_t NarrowToHalf(float value) { return FloatToHalf(value); }
+
 // Nearest, ties to even, rounded once: to a float whose last bit remembers what was cut off, then to half.
-inline uint16_t DoubleToHalf(double value) {
+inline uint16_t NarrowToHalf(double value) {
   const float nearest = static_cast<float>(value);
   const double back = nearest;
   const bool is_exact = back == value || value != value;
@@ -27,17 +29,21 @@ inline uint16_t DoubleToHalf(double value) {
   return FloatToHalf(std::bit_cast<float>(is_exact ? bits : bits | 1));
 }
 
+// `count` scales from block `first` on.
 template <typename Real>
 void StoreScales(const Real* scales, int count, OnnxScale type, int64_t first, std::byte* plane) {
-  for (int g = 0; g < count; ++g) {
-    const int64_t at = first + g;
-    if (type == OnnxScale::kF32) {
-      reinterpret_cast<float*>(plane)[at] = static_cast<float>(scales[g]);
-    } else if (type == OnnxScale::kBf16) {
-      reinterpret_cast<uint16_t*>(plane)[at] = FloatToBf16(static_cast<float>(scales[g]));
-    } else {
-      reinterpret_cast<uint16_t*>(plane)[at] = DoubleToHalf(scales[g]);
-    }
+  float* as_float = reinterpret_cast<float*>(plane) + first;
+  uint16_t* as_half = reinterpret_cast<uint16_t*>(plane) + first;
+  switch (type) {
+    case OnnxScale::kF32:
+      for (int g = 0; g < count; ++g) as_float[g] = static_cast<float>(scales[g]);
+      return;
+    case OnnxScale::kF16:
+      for (int g = 0; g < count; ++g) as_half[g] = NarrowToHalf(scales[g]);
+      return;
+    case OnnxScale::kBf16:
+      for (int g = 0; g < count; ++g) as_half[g] = FloatToBf16(static_cast<float>(scales[g]));
+      return;
   }
 }
 
@@ -88,7 +94,7 @@ class OnnxEncoder {
     if (IsPadded()) {
       for (int g = 0; g < count; ++g) LoadPadded(first + g, weights_ + g * form_.block);
     } else {
-      Widen(rows_, first * form_.block, int64_t{count} * form_.block, weights_);
+      LoadBatch(rows_, first * form_.block, int64_t{count} * form_.block, weights_);
     }
     scheme_.Fit(weights_, form_.block, count, fits_);
     LevelsOf(scheme_, weights_, form_.block, count, fits_, levels_);

@@ -1,13 +1,11 @@
 // ONNX Runtime's MatMulNBits weights: blocks along a row (an output channel) share a scale, and a zero point
 // where the type has them: weight = scale * (level - zero point). Planes:
-//   packed        levels, 4 bits each (even weight below) or 8; a row's last block is stored whole, even
-//   where
-//                 the row ends before it does;
+//   packed        levels, 4 bits each (even weight below) or 8; a block is stored whole, even where the row
+//                 ends inside it;
 //   scales        one a block;
-//   zero_points   as wide as the levels. Of 4 bits, even block below; the upper half of a row's last byte is
-//   8
-//                 where the row has an odd number of blocks. Not of symmetric types: theirs is the middle
-//                 level.
+//   zero_points   as wide as the levels; of 4 bits, even block below. Where a row has an odd number of blocks
+//                 the upper half of its last byte is 8. Symmetric types have none: the middle level is
+//                 theirs.
 #pragma once
 
 #include <cstdint>

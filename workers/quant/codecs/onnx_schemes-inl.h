@@ -33,7 +33,10 @@ class OnnxDefault {
   static constexpr bool kPadsWithZeros = false;
 
   explicit OnnxDefault(const OnnxNbits& form)
-      : bounds_(form.bits), symmetric_(form.symmetric), in_half_(form.scale == OnnxScale::kF16) {}
+      : bounds_(form.bits),
+        inverse_middle_(1.0f / bounds_.middle),
+        symmetric_(form.symmetric),
+        in_half_(form.scale == OnnxScale::kF16) {}
 
   void Fit(const float* weights, int group, int count, GroupFits<float>& fits) const {
     Ranges ranges;
@@ -62,15 +65,25 @@ class OnnxDefault {
     return static_cast<uint8_t>(static_cast<int32_t>(Clamp(value, 0.0f, bounds_.top) + 0.49999997f));
   }
 
-  // The weight of largest magnitude becomes the lowest level. A block of zeros takes the first one's sign.
+  // The weight of largest magnitude becomes the lowest level.
   void FitSymmetric(const float* weights, int group, int count, const Ranges& ranges,
                     GroupFits<float>& fits) const {
+    int zeros = 0;
     for (int g = 0; g < count; ++g) {
       const float low = ranges.low[g], high = ranges.high[g];
       const float peak = std::fabs(high) > std::fabs(low) ? high : low;
-      const float largest = peak == 0.0f ? weights[g * group] : peak;
-      fits.scale[g] = -largest / bounds_.middle;
+      fits.scale[g] = peak * -inverse_middle_;
       fits.zero_point[g] = bounds_.middle;
+      zeros += peak == 0.0f ? 1 : 0;
+    }
+    if (zeros > 0) GiveZerosTheirSign(weights, group, count, ranges, fits);
+  }
+
+  // The scale of a block of zeros has the opposite sign of the first.
+  void GiveZerosTheirSign(const float* weights, int group, int count, const Ranges& ranges,
+                          GroupFits<float>& fits) const {
+    for (int g = 0; g < count; ++g) {
+      if (ranges.low[g] == 0.0f && ranges.high[g] == 0.0f) fits.scale[g] = -weights[g * group];
     }
   }
 
@@ -87,6 +100,7 @@ class OnnxDefault {
   }
 
   LevelBounds<float> bounds_;
+  float inverse_middle_;  // a power of two: as good as dividing
   bool symmetric_;
   bool in_half_;
 };

@@ -2,6 +2,7 @@
 // (weight_lowering.py), all in float: true divisions by the scale before it is rounded, ties to even, zero
 // always inside the range of asymmetric groups, and a signed scale for symmetric ones.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <span>
 
@@ -34,16 +35,13 @@ class NncfScheme {
 
   void Fit(const Ranges& ranges, int count, GroupFits<float>& fits) const {
     for (int g = 0; g < count; ++g) {
-      const float low = ranges.low[g], high = ranges.high[g];
-      float scale;
-      if (symmetric_) {
-        scale = (std::fabs(low) >= high ? std::fabs(low) : -high) / (levels_ / 2.0f);
-      } else {
-        scale = ((high > 0.0f ? high : 0.0f) - (low < 0.0f ? low : 0.0f)) / top_;
-      }
-      scale = std::fabs(scale) < kSmallestScale ? kSmallestScale : scale;
-      fits.scale[g] = fits.divisor[g] = scale;
-      fits.zero_point[g] = symmetric_ || low >= 0.0f ? 0.0f : RoundEven(Clamp(-low / scale, 0.0f, top_));
+      const float scale = symmetric_ ? SymmetricScale(ranges.low[g], ranges.high[g])
+                                     : RangeScale(ranges.low[g], ranges.high[g]);
+      fits.scale[g] = fits.divisor[g] = std::fabs(scale) < kSmallestScale ? kSmallestScale : scale;
+    }
+    for (int g = 0; g < count; ++g) {
+      const float level = RoundEven(Clamp(-ranges.low[g] / fits.scale[g], 0.0f, top_));
+      fits.zero_point[g] = symmetric_ ? 0.0f : level;
     }
   }
 
@@ -53,6 +51,14 @@ class NncfScheme {
 
  private:
   static constexpr float kSmallestScale = 0x1p-23f;
+
+  // Negative where the weight of largest magnitude is positive: that becomes the lowest level.
+  float SymmetricScale(float low, float high) const {
+    return (std::fabs(low) >= high ? std::fabs(low) : -high) / (levels_ / 2.0f);
+  }
+  float RangeScale(float low, float high) const {
+    return ((high > 0.0f ? high : 0.0f) - (low < 0.0f ? low : 0.0f)) / top_;
+  }
 
   bool symmetric_;
   float levels_, bottom_, top_;
@@ -80,7 +86,7 @@ class OpenVinoEncoder {
 
   void EncodeGroups(int64_t first, int count) {
     const int64_t begin = first * form_.group, weights = int64_t{count} * form_.group;
-    Widen(rows_, begin, weights, weights_);
+    LoadBatch(rows_, begin, weights, weights_);
     RangesOf(weights_, form_.group, count, ranges_);
     scheme_.Fit(ranges_, count, fits_);
     LevelsOf(scheme_, weights_, form_.group, count, fits_, levels_);

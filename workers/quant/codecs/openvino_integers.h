@@ -1,10 +1,10 @@
 // OpenVINO's compressed weights, as NNCF makes them: groups of a row, or the whole row, share a scale, and a
-// zero point where the type has them: weight = scale * (level - zero point). Planes:
+// zero point where the type has them: weight = scale * (level - zero point), in float, as the CPU plugin
+// computes it. Planes:
 //   weight       levels, 8 bits each or 4 (even weight below): u8 and u4 with zero points, i8 and i4 without;
 //   scale        F16, one a group;
-//   zero_point   one byte a group. The file packs those of 4-bit types two to a byte, through all rows: rows
-//   of
-//                an odd number of groups share bytes, so that it is the writer who can.
+//   zero_point   one byte a group. The file packs those of 4-bit types two to a byte, through all rows. Rows
+//                of an odd number of groups share bytes then, so that only the writer can pack them.
 #pragma once
 
 #include <cstdint>
