@@ -70,6 +70,7 @@ class OpenVinoEncoder {
       : form_(form), rows_(rows), planes_(planes), scheme_(form) {}
 
   void Run() {
+    if (rows_.columns == 0) return;
     if (form_.group == kWholeRow) {
       for (int64_t row = 0; row < rows_.rows; ++row) EncodeRow(row);
       return;

@@ -7,6 +7,7 @@
 //                of an odd number of groups share bytes then, so that only the writer can pack them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "workers/quant/codec.h"
@@ -18,7 +19,9 @@ struct OpenVinoIntegers {
   int64_t group = kWholeRow;  // or 32, 64, 128
   bool symmetric = true;
 
-  int64_t GroupsOf(int64_t columns) const { return group == kWholeRow ? 1 : columns / group; }
+  int64_t GroupsOf(int64_t columns) const {
+    return group == kWholeRow ? std::min<int64_t>(columns, 1) : columns / group;
+  }
   int64_t GroupSize(int64_t columns) const { return group == kWholeRow ? columns : group; }
 };
 
