@@ -19,9 +19,12 @@ struct Options {
   std::string output = "json";
 };
 
-// Measured where no --type says otherwise: what llama.cpp has, and MLX's common types.
+// Measured where no --type says otherwise: what llama.cpp and OpenVINO have, and the others' common types.
 bool IsCommon(const quant::Codec& codec) {
   const std::string_view name = codec.name();
+  if (name.starts_with("ONNX_")) {
+    return name.find("_B32_") != std::string_view::npos && name.ends_with("_F16");
+  }
   if (!name.starts_with("MLX_")) return true;
   return name.ends_with("_BF16") &&
          (name.find("_I") == std::string_view::npos || name.find("_G64_") != std::string_view::npos);
@@ -157,8 +160,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   Options options;
   CLI::App* kernels = app.add_subcommand("kernels", "one line for each type: speed, beside memcpy and ggml");
-  kernels->add_option("--type", options.types,
-                      "types to measure (default: all of llama.cpp's, MLX's common ones)");
+  kernels->add_option(
+      "--type", options.types,
+      "types to measure (default: all of llama.cpp's and OpenVINO's, common ones of MLX and ONNX)");
   kernels->add_option("--device", options.device, "where to encode")->check(CLI::IsMember({"cpu", "cuda"}));
   kernels->add_option("--threads", options.threads, "threads")->check(CLI::Range(1, 1024));
   kernels->add_option("--ggml", options.ggml,

@@ -10,7 +10,7 @@ namespace quantd::quant {
 namespace {
 
 TEST(CodecFuzz, RandomInputsStayInBoundsAndAllTargetsAgree) {
-  constexpr int kInputs = 2000;
+  constexpr int kInputs = 4000;
   std::mt19937 random(20261124);
   for (int i = 0; i < kInputs; ++i) {
     std::vector<uint8_t> input(64 + random() % 8192);

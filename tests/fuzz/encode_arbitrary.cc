@@ -76,13 +76,21 @@ void ReadWeights(Bytes& bytes, Numbers numbers, Case& made) {
   }
 }
 
+// Whole blocks, or a last one that is cut short where the codec takes that, or a row of any length.
+int64_t ReadColumns(Bytes& bytes, const Codec& codec) {
+  const int64_t block = codec.weights_per_block(), multiple = codec.column_multiple();
+  if (block == kWholeRow) return multiple * (1 + bytes.Next32() % 5000);
+  const int64_t blocks = 1 + bytes.Next() % 37;
+  return blocks * block - bytes.Next() % (block / multiple) * multiple;
+}
+
 Case ReadCase(Bytes& bytes) {
   Case made;
   const auto codecs = AllCodecs();
   made.codec = codecs[bytes.Next32() % codecs.size()];
   made.type = static_cast<WeightType>(bytes.Next() % 3);
   made.rows = 1 + bytes.Next() % 4;
-  made.columns = made.codec->weights_per_block() * (1 + bytes.Next() % 37);
+  made.columns = ReadColumns(bytes, *made.codec);
   const auto numbers = [&] { return static_cast<Numbers>(bytes.Next() % static_cast<int>(Numbers::kCount)); };
   const Numbers weight_numbers = numbers(), importance_numbers = numbers();
   const ImportanceUse use = made.codec->importance_use();

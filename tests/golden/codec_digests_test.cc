@@ -1,5 +1,5 @@
-// Every codec's bytes against digests of what ggml and MLX wrote (make_codec_digests.py): the check of byte
-// equality that needs neither of them.
+// Every codec's bytes against digests of what ggml and MLX wrote (make_codec_digests.py), and onnxruntime and
+// NNCF (make_integer_digests.py): the check of byte equality that needs none of them.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -22,8 +22,8 @@ struct Golden {
   std::string digest;
 };
 
-std::vector<Golden> ReadGoldens() {
-  std::ifstream file(QUANTD_GOLDEN_DIR "/codec_digests.txt");
+std::vector<Golden> ReadGoldens(const std::string& name) {
+  std::ifstream file(std::string(QUANTD_GOLDEN_DIR) + "/" + name);
   std::vector<Golden> goldens;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("#")) continue;
@@ -48,9 +48,10 @@ std::string Encode(const Codec& codec, const std::vector<float>& weights, const 
   return all;
 }
 
-// MLX quantizes weights of the type in which it stores scales and biases: the last part of the codec's name.
+// MLX and onnxruntime quantize weights of the type in which they store scales: the last part of the codec's
+// name.
 std::vector<float> AsModelType(const std::string& codec, std::vector<float> weights) {
-  if (!codec.starts_with("MLX_")) return weights;
+  if (!codec.starts_with("MLX_") && !codec.starts_with("ONNX_")) return weights;
   const Codec* type = FindCodec(codec.substr(codec.rfind('_') + 1));
   const std::string stored = Encode(*type, weights);
   const std::byte* plane = reinterpret_cast<const std::byte*>(stored.data());
@@ -63,8 +64,8 @@ class CodecDigests : public testing::TestWithParam<std::string> {
   void SetUp() override { ASSERT_TRUE(SetCpuTarget(GetParam()).ok()); }
 };
 
-TEST_P(CodecDigests, EqualThePeersBytes) {
-  const std::vector<Golden> goldens = ReadGoldens();
+void CheckDigests(const std::string& file) {
+  const std::vector<Golden> goldens = ReadGoldens(file);
   ASSERT_FALSE(goldens.empty());
   const std::vector<float> importance = GoldenImportance();
   for (const Golden& golden : goldens) {
@@ -77,6 +78,9 @@ TEST_P(CodecDigests, EqualThePeersBytes) {
     EXPECT_EQ(Sha256Hex(Encode(*codec, AsModelType(golden.codec, weights), matrix)), golden.digest);
   }
 }
+
+TEST_P(CodecDigests, EqualTheBytesOfGgmlAndMlx) { CheckDigests("codec_digests.txt"); }
+TEST_P(CodecDigests, EqualTheBytesOfOnnxRuntimeAndNncf) { CheckDigests("integer_digests.txt"); }
 
 INSTANTIATE_TEST_SUITE_P(EveryCpuTarget, CodecDigests, testing::ValuesIn(CpuTargets()),
                          [](const auto& target) { return target.param; });

@@ -83,7 +83,8 @@ int Main(int argc, char** argv) {
     return Fail(std::string(status.message()));
   const Codec* codec = FindCodec(name);
   if (codec == nullptr) return Fail("no such codec");
-  if (columns <= 0 || columns % codec->weights_per_block() != 0) return Fail("COLUMNS must be whole blocks");
+  if (columns <= 0 || columns % codec->column_multiple() != 0)
+    return Fail("COLUMNS must be a multiple of the codec's");
   if (decode) {
     const std::vector<float> weights = Decode(*codec, ReadStdin<std::byte>(), columns);
     std::fwrite(weights.data(), sizeof(float), weights.size(), stdout);

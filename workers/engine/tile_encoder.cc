@@ -133,7 +133,7 @@ absl::StatusOr<std::optional<int64_t>> OutputEncoder::EncodeChanged(const Weight
   const std::vector<std::byte*> planes = MakeRoom(output, weights.rows, tile);
   const quant::TileOutput job{output.codec, ImportanceOf(output, first_row), planes, nullptr, &tile.device};
   ASSIGN_OR_RETURN(std::optional<int64_t> bad, encoder_.Encode(rounded, {&job, 1}));
-  if (!bad.has_value() && output.codec->weights_per_block() > 1) {
+  if (!bad.has_value() && output.codec->IsQuantized()) {
     const std::vector<const std::byte*> stored(planes.begin(), planes.end());
     tile.error = meter_.Measure(source, *output.codec, stored);
   }

@@ -64,7 +64,7 @@ struct OutputTensor {
     return std::max<int64_t>(1, rows * columns() / static_cast<int64_t>(importance->size()));
   }
   int64_t PlaneBytes(size_t plane) const {
-    return elements() / codec->weights_per_block() * codec->planes()[plane].bytes_per_block;
+    return columns() == 0 ? 0 : elements() / columns() * codec->RowBytes(plane, columns());
   }
   int64_t bytes() const {
     int64_t sum = 0;

@@ -13,8 +13,10 @@ std::vector<const Codec*> MakeList() {
       &CodecQ8_0(),   &CodecQ2_K(),  &CodecQ3_K(),  &CodecQ4_K(), &CodecQ5_K(), &CodecQ6_K(),  &CodecIQ4_NL(),
       &CodecIQ4_XS(), &CodecTQ1_0(), &CodecTQ2_0(), &CodecQ1_0(), &CodecQ2_0(), &CodecMXFP4(), &CodecNVFP4(),
   };
-  for (const auto& codec : MlxAffineCodecs()) list.push_back(codec.get());
-  for (const auto& codec : MlxFloatCodecs()) list.push_back(codec.get());
+  for (const auto* family :
+       {&MlxAffineCodecs(), &MlxFloatCodecs(), &OnnxNbitsCodecs(), &OpenVinoIntegerCodecs()}) {
+    for (const auto& codec : *family) list.push_back(codec.get());
+  }
   return list;
 }
 

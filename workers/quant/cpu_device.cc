@@ -146,7 +146,7 @@ class CpuEncoder final : public TileEncoder {
       planes_.push_back(output.planes[p] + row * output.codec->RowBytes(p, chunk.columns));
     }
     output.codec->Encode(chunk, output.importance, planes_);
-    if (output.error != nullptr && output.codec->weights_per_block() > 1) {
+    if (output.error != nullptr && output.codec->IsQuantized()) {
       stored_.assign(planes_.begin(), planes_.end());
       output.error->Add(meter_.Measure(chunk, *output.codec, stored_));
     }
@@ -181,6 +181,15 @@ class CpuDevice final : public Device {
   };
 };
 
+// Weights to decode at once. Where rows are whole blocks, a plane's blocks follow each other, whatever their
+// rows: pieces stay in the first-level cache, and a multiple of four blocks keeps planes aligned to 4 bytes.
+// Otherwise a row at a time.
+int64_t PieceOf(const Codec& codec, int64_t columns) {
+  const int64_t block = codec.weights_per_block();
+  if (codec.column_multiple() != block) return std::max<int64_t>(1, columns);
+  return std::max<int64_t>(1, 2048 / block / 4) * 4 * block;
+}
+
 }  // namespace
 
 std::optional<int64_t> FirstNonFinite(const WeightRows& weights) {
@@ -194,12 +203,9 @@ std::optional<int64_t> FirstNonFinite(const WeightRows& weights) {
   return std::nullopt;
 }
 
-// In pieces that stay in the first-level cache: a plane's blocks follow each other, whatever their rows. A
-// piece has a multiple of four blocks, which keeps planes aligned to 4 bytes.
 EncodingError ErrorMeter::Measure(const WeightRows& source, const Codec& codec,
                                   std::span<const std::byte* const> planes) {
-  const int64_t block = codec.weights_per_block();
-  const int64_t piece = std::max<int64_t>(1, 2048 / block / 4) * 4 * block;
+  const int64_t piece = PieceOf(codec, source.columns);
   decoded_.resize(static_cast<size_t>(piece + kErrorPadding));
   EncodingError error;
   std::vector<const std::byte*> part(planes.begin(), planes.end());

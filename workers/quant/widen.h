@@ -5,13 +5,15 @@
 
 #include "workers/quant/codec.h"
 #include "workers/quant/half.h"
+#include "workers/quant/lanes/lane_function.h"
 
 namespace quantd::quant {
 
 constexpr int64_t BytesOf(WeightType type) { return type == WeightType::kF32 ? 4 : 2; }
 
-// weights[first … first + count) as floats. Exact: every F16 and BF16 value is a float.
-inline void Widen(const WeightRows& weights, int64_t first, int64_t count, float* to) {
+// weights[first … first + count) as floats. Exact: every F16 and BF16 value is a float. Always inlined, so
+// that its loops are compiled for the caller's target.
+QUANTD_LANE void Widen(const WeightRows& weights, int64_t first, int64_t count, float* to) {
   const auto* from16 = static_cast<const uint16_t*>(weights.data) + first;
   switch (weights.type) {
     case WeightType::kF32:

@@ -79,15 +79,20 @@ TEST_P(RelativeErrorOf, LiesWhereItsBitsPutIt) {
   EXPECT_LE(error, bound.most);
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, RelativeErrorOf,
-                         testing::Values(Bound{"F32", 0.0, 0.0}, Bound{"F16", 1e-5, 4e-4},
-                                         Bound{"BF16", 1e-4, 3e-3}, Bound{"Q8_0", 0.002, 0.008},
-                                         Bound{"Q6_K", 0.01, 0.025}, Bound{"Q5_1", 0.02, 0.045},
-                                         Bound{"Q5_0", 0.025, 0.05}, Bound{"Q5_K", 0.02, 0.045},
-                                         Bound{"Q4_1", 0.05, 0.09}, Bound{"Q4_0", 0.06, 0.1},
-                                         Bound{"Q4_K", 0.05, 0.09}, Bound{"Q3_K", 0.1, 0.19},
-                                         Bound{"Q2_K", 0.2, 0.35}),
-                         [](const auto& tested) { return std::string(tested.param.codec); });
+INSTANTIATE_TEST_SUITE_P(
+    Types, RelativeErrorOf,
+    testing::Values(Bound{"F32", 0.0, 0.0}, Bound{"F16", 1e-5, 4e-4}, Bound{"BF16", 1e-4, 3e-3},
+                    Bound{"Q8_0", 0.002, 0.008}, Bound{"Q6_K", 0.01, 0.025}, Bound{"Q5_1", 0.02, 0.045},
+                    Bound{"Q5_0", 0.025, 0.05}, Bound{"Q5_K", 0.02, 0.045}, Bound{"Q4_1", 0.05, 0.09},
+                    Bound{"Q4_0", 0.06, 0.1}, Bound{"Q4_K", 0.05, 0.09}, Bound{"Q3_K", 0.1, 0.19},
+                    Bound{"Q2_K", 0.2, 0.35}, Bound{"ONNX_I4_B32_SYM_DEFAULT_F16", 0.06, 0.1},
+                    Bound{"ONNX_I4_B32_ASYM_DEFAULT_F16", 0.05, 0.1},
+                    Bound{"ONNX_I4_B32_SYM_RTN_F16", 0.06, 0.12},
+                    Bound{"ONNX_I4_B32_ASYM_KQUANT_F16", 0.05, 0.09},
+                    Bound{"ONNX_I8_B32_SYM_DEFAULT_F16", 0.002, 0.008},
+                    Bound{"OPENVINO_I4_G64_SYM", 0.06, 0.12}, Bound{"OPENVINO_I4_G64_ASYM", 0.05, 0.12},
+                    Bound{"OPENVINO_I8_ROW_ASYM", 0.002, 0.012}),
+    [](const auto& tested) { return std::string(tested.param.codec); });
 
 // A type with more bits is never worse.
 TEST(CodecErrors, FallWithTheBits) {

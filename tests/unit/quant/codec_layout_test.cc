@@ -140,10 +140,48 @@ TEST(CodecList, MlxTypesPackEveryWidthWithoutGaps) {
   }
 }
 
+// MatMulNBits: blocks that a row cuts short are stored whole; zero points of 4 bits share bytes within a row.
+TEST(CodecList, OnnxRowsEndAnywhere) {
+  const Codec& codec = *FindCodec("ONNX_I4_B32_ASYM_DEFAULT_F16");
+  EXPECT_EQ(codec.weights_per_block(), 32);
+  EXPECT_EQ(codec.column_multiple(), 1);
+  ASSERT_EQ(codec.planes().size(), 3u);
+  EXPECT_EQ(codec.planes()[0].name, "packed");
+  EXPECT_EQ(codec.planes()[1].name, "scales");
+  EXPECT_EQ(codec.planes()[2].name, "zero_points");
+  for (int64_t columns : {1, 32, 33, 64, 65, 1000}) {
+    const int64_t blocks = (columns + 31) / 32;
+    EXPECT_EQ(codec.RowBytes(0, columns), blocks * 16);
+    EXPECT_EQ(codec.RowBytes(1, columns), blocks * 2);
+    EXPECT_EQ(codec.RowBytes(2, columns), (blocks + 1) / 2);
+  }
+  EXPECT_DOUBLE_EQ(codec.BitsPerWeight(), 4.0 + 16.0 / 32 + 4.0 / 32);
+  const Codec& symmetric = *FindCodec("ONNX_I8_B128_SYM_RTN_F32");
+  EXPECT_EQ(symmetric.planes().size(), 2u);
+  EXPECT_EQ(symmetric.RowBytes(0, 130), 256);
+  EXPECT_EQ(symmetric.RowBytes(1, 130), 8);
+}
+
+TEST(CodecList, OpenVinoGroupsAreOfOneRow) {
+  const Codec& groups = *FindCodec("OPENVINO_I4_G64_ASYM");
+  EXPECT_EQ(groups.weights_per_block(), 64);
+  EXPECT_EQ(groups.column_multiple(), 64);
+  EXPECT_EQ(groups.RowBytes(0, 576), 288);
+  EXPECT_EQ(groups.RowBytes(1, 576), 18);
+  EXPECT_EQ(groups.RowBytes(2, 576), 9) << "one byte a group: the writer packs them";
+  const Codec& rows = *FindCodec("OPENVINO_I8_ROW_SYM");
+  EXPECT_EQ(rows.weights_per_block(), kWholeRow);
+  EXPECT_EQ(rows.column_multiple(), 1);
+  EXPECT_EQ(rows.planes().size(), 2u);
+  EXPECT_EQ(rows.RowBytes(0, 577), 577);
+  EXPECT_EQ(rows.RowBytes(1, 577), 2);
+  EXPECT_EQ(FindCodec("OPENVINO_I4_ROW_SYM")->column_multiple(), 2);
+}
+
 class EveryCodec : public testing::TestWithParam<const Codec*> {
  protected:
   const Codec& codec_ = *GetParam();
-  const int64_t block_ = codec_.weights_per_block();
+  const int64_t block_ = codec_.weights_per_block() == kWholeRow ? 40 : codec_.weights_per_block();
 };
 
 TEST_P(EveryCodec, WritesExactlyItsPlanes) {

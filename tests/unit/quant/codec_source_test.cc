@@ -2,6 +2,7 @@
 // floats that they are, on every CPU target. Kernels along the row read them without widening first.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -51,7 +52,7 @@ TEST_P(CodecSource, StoresTheSameFromEveryTypeOfWeights) {
   for (const Codec* codec : AllCodecs()) {
     if (codec->importance_use() == ImportanceUse::kRequired) continue;
     SCOPED_TRACE(codec->name());
-    const int64_t columns = kBlocks * codec->weights_per_block();
+    const int64_t columns = kBlocks * std::max<int64_t>(codec->weights_per_block(), codec->column_multiple());
     std::mt19937 random(7);
     std::vector<float> floats;
     std::vector<uint16_t> f16, bf16;

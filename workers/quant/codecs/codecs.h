@@ -47,4 +47,10 @@ const std::vector<std::unique_ptr<const Codec>>& MlxAffineCodecs();
 // mlx_float.cc: every mode and model type.
 const std::vector<std::unique_ptr<const Codec>>& MlxFloatCodecs();
 
+// onnx_nbits.cc: every width, block size, algorithm and type of scales.
+const std::vector<std::unique_ptr<const Codec>>& OnnxNbitsCodecs();
+
+// openvino_integers.cc: every width and group size.
+const std::vector<std::unique_ptr<const Codec>>& OpenVinoIntegerCodecs();
+
 }  // namespace quantd::quant

@@ -1,0 +1,126 @@
+// Integer formats whose groups of consecutive weights share a scale and perhaps a zero point, as ONNX Runtime
+// and OpenVINO store them. They are bound by memory: their kernels work along the row, in plain loops that
+// the compiler vectorises for the target, over a batch of groups that stays in the first-level cache.
+//
+// How a format rounds is its scheme, a struct with
+//   Real            float or double: the type of the arithmetic behind its levels;
+//   kBatchWeights   of one batch;
+//   void Fit(const float* weights, int group, int count, GroupFits<Real>& fits) const;
+//   uint8_t Level(float weight, Real divisor, Real zero_point) const.
+#include <hwy/cache_control.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "workers/quant/lanes/lanes-inl.h"
+#include "workers/quant/widen.h"
+
+#if defined(QUANTD_INTEGER_GROUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_INTEGER_GROUPS_INL_H_
+#undef QUANTD_INTEGER_GROUPS_INL_H_
+#else
+#define QUANTD_INTEGER_GROUPS_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+inline constexpr int kSmallestGroup = 16;
+inline constexpr int kMaxGroups = 512;  // of a batch
+
+// Weights first … first + count, and asks for the cache lines of as many that follow: the next batch's come
+// from memory while this one is worked on.
+inline void LoadBatch(const WeightRows& rows, int64_t first, int64_t count, float* to) {
+  Widen(rows, first, count, to);
+  constexpr int64_t kCacheLine = 64;
+  const int64_t size = BytesOf(rows.type), end = std::min(first + 2 * count, rows.rows * rows.columns) * size;
+  const std::byte* bytes = static_cast<const std::byte*>(rows.data);
+  for (int64_t at = (first + count) * size; at < end; at += kCacheLine) hwy::Prefetch(bytes + at);
+}
+
+// What was found for each group of a batch.
+template <typename Real>
+struct GroupFits {
+  alignas(64) Real scale[kMaxGroups];       // to be stored
+  alignas(64) Real divisor[kMaxGroups];     // what Level() takes: the scale, or its inverse
+  alignas(64) Real zero_point[kMaxGroups];  // a whole number
+};
+
+struct Ranges {
+  alignas(64) float low[kMaxGroups];
+  alignas(64) float high[kMaxGroups];
+};
+
+// `count`: a multiple of kSmallestGroup.
+inline void RangeOf(const float* weights, int count, float& low, float& high) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::CappedTag<float, kSmallestGroup> tag;
+  const int step = static_cast<int>(hn::Lanes(tag));
+  auto lows = hn::LoadU(tag, weights), highs = lows;
+  for (int i = step; i < count; i += step) {
+    const auto some = hn::LoadU(tag, weights + i);
+    lows = hn::Min(lows, some);
+    highs = hn::Max(highs, some);
+  }
+  low = hn::GetLane(hn::MinOfLanes(tag, lows));
+  high = hn::GetLane(hn::MaxOfLanes(tag, highs));
+}
+
+inline void RangesOf(const float* weights, int group, int count, Ranges& ranges) {
+  for (int g = 0; g < count; ++g) RangeOf(weights + g * group, group, ranges.low[g], ranges.high[g]);
+}
+
+// Comparisons with NaN are false: it becomes `low`.
+template <typename Real>
+QUANTD_LANE Real Clamp(Real value, Real low, Real high) {
+  const Real above = value > low ? value : low;
+  return above < high ? above : high;
+}
+
+// Nearest, ties to even. The sum has no room for a fraction, and its last bits are the integer's, in two's
+// complement. |value| is small.
+QUANTD_LANE float RoundEven(float value) {
+  constexpr float kBias = 0x1.8p+23f;
+  return (value + kBias) - kBias;
+}
+QUANTD_LANE double RoundEven(double value) {
+  constexpr double kBias = 0x1.8p+52;
+  return (value + kBias) - kBias;
+}
+QUANTD_LANE uint8_t ByteOfRoundEven(float value) {
+  return static_cast<uint8_t>(std::bit_cast<uint32_t>(value + 0x1.8p+23f));
+}
+QUANTD_LANE uint8_t ByteOfRoundEven(double value) {
+  return static_cast<uint8_t>(std::bit_cast<uint64_t>(value + 0x1.8p+52));
+}
+
+// `group` is a multiple of kSmallestGroup, or levels and weights have room up to the next one. Sixteen at a
+// time in an array of their own: nothing else can be changed by writing them.
+template <class Scheme>
+void LevelsOf(const Scheme scheme, const float* weights, int group, int count,
+              const GroupFits<typename Scheme::Real>& fits, uint8_t* levels) {
+  for (int g = 0; g < count; ++g, weights += group, levels += group) {
+    const typename Scheme::Real divisor = fits.divisor[g], zero_point = fits.zero_point[g];
+    for (int first = 0; first < group; first += kSmallestGroup) {
+      uint8_t found[kSmallestGroup];
+      for (int i = 0; i < kSmallestGroup; ++i)
+        found[i] = scheme.Level(weights[first + i], divisor, zero_point);
+      std::memcpy(levels + first, found, kSmallestGroup);
+    }
+  }
+}
+
+// Byte i: level 2i below, level 2i + 1 above. `count` is even.
+inline void PackNibbles(const uint8_t* levels, int64_t count, std::byte* to) {
+  uint8_t* bytes = reinterpret_cast<uint8_t*>(to);
+  for (int64_t i = 0; i < count / 2; ++i) {
+    bytes[i] = static_cast<uint8_t>((levels[2 * i] & 15) | levels[2 * i + 1] << 4);
+  }
+}
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
