@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include "workers/quant/lanes/lanes-inl.h"
 #include "workers/quant/widen.h"
@@ -96,19 +95,12 @@ QUANTD_LANE uint8_t ByteOfRoundEven(double value) {
   return static_cast<uint8_t>(std::bit_cast<uint64_t>(value + 0x1.8p+52));
 }
 
-// `group` is a multiple of kSmallestGroup, or levels and weights have room up to the next one. Sixteen at a
-// time in an array of their own: nothing else can be changed by writing them.
 template <class Scheme>
 void LevelsOf(const Scheme scheme, const float* weights, int group, int count,
               const GroupFits<typename Scheme::Real>& fits, uint8_t* levels) {
   for (int g = 0; g < count; ++g, weights += group, levels += group) {
     const typename Scheme::Real divisor = fits.divisor[g], zero_point = fits.zero_point[g];
-    for (int first = 0; first < group; first += kSmallestGroup) {
-      uint8_t found[kSmallestGroup];
-      for (int i = 0; i < kSmallestGroup; ++i)
-        found[i] = scheme.Level(weights[first + i], divisor, zero_point);
-      std::memcpy(levels + first, found, kSmallestGroup);
-    }
+    for (int i = 0; i < group; ++i) levels[i] = scheme.Level(weights[i], divisor, zero_point);
   }
 }
 
