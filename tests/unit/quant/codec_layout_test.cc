@@ -29,12 +29,20 @@ Planes GuardedPlanes(const Codec& codec, int64_t rows, int64_t columns) {
   return planes;
 }
 
+// An importance of one for each column, where the codec must have some.
+std::vector<float> RequiredImportance(const Codec& codec, int64_t columns) {
+  if (codec.importance_use() != ImportanceUse::kRequired) return {};
+  return std::vector<float>(static_cast<size_t>(columns), 1.0f);
+}
+
 Planes Encode(const Codec& codec, const std::vector<float>& weights, int64_t rows) {
   const int64_t columns = static_cast<int64_t>(weights.size()) / rows;
+  const std::vector<float> importance = RequiredImportance(codec, columns);
   Planes planes = GuardedPlanes(codec, rows, columns);
   std::vector<std::byte*> pointers;
   for (auto& plane : planes) pointers.push_back(plane.data());
-  codec.Encode({WeightType::kF32, weights.data(), rows, columns}, nullptr, pointers);
+  codec.Encode({WeightType::kF32, weights.data(), rows, columns},
+               importance.empty() ? nullptr : importance.data(), pointers);
   for (auto& plane : planes) {
     for (size_t i = plane.size() - kGuardBytes; i < plane.size(); ++i) EXPECT_EQ(plane[i], kGuard);
     plane.resize(plane.size() - kGuardBytes);
@@ -134,7 +142,8 @@ TEST_P(EveryCodec, EncodesAndDecodesNoRows) {
   for (auto& plane : untouched) to.push_back(plane.data());
   for (const auto& plane : planes) from.push_back(plane.data());
   const float weight = 1.0f;
-  codec_.Encode({WeightType::kF32, &weight, 0, block_}, nullptr, to);
+  const std::vector<float> importance = RequiredImportance(codec_, block_);
+  codec_.Encode({WeightType::kF32, &weight, 0, block_}, importance.empty() ? nullptr : importance.data(), to);
   float decoded = 7.0f;
   codec_.Decode(from, 0, block_, &decoded);
   EXPECT_EQ(decoded, 7.0f);

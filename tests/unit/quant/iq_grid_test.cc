@@ -25,35 +25,26 @@ class IqGridTest : public ::testing::TestWithParam<GridCase> {
   int LevelOf(int packed, int i) const {
     return packed >> (GetParam().level_bits * i) & ((1 << GetParam().level_bits) - 1);
   }
-  int PackedOf(int32_t point) const {
-    int packed = 0;
-    for (int i = 0; i < GetParam().coordinates; ++i)
-      packed |= ((point >> (4 * i) & 15) / 2) << (GetParam().level_bits * i);
-    return packed;
-  }
   int DistanceOf(int a, int b) const {
     int distance = 0;
     for (int i = 0; i < GetParam().coordinates; ++i)
       distance += (LevelOf(a, i) - LevelOf(b, i)) * (LevelOf(a, i) - LevelOf(b, i));
     return distance;
   }
-  // Packed codes of the points of a cell's list.
   std::vector<int> ListOf(int32_t cell) const {
-    std::vector<int> list;
-    for (int i = 0; i < IqList::Count(cell); ++i)
-      list.push_back(PackedOf(grid_.lists[static_cast<size_t>(IqList::First(cell) + i)]));
-    return list;
+    const auto first = grid_.lists.begin() + IqList::First(cell);
+    return {first, first + IqList::Count(cell)};
   }
-  // Codes of which every level is one of the grid's; every seventh, to be quick.
-  std::vector<int> SomeCodes() const {
-    std::vector<int> codes;
+  // Groups whose levels are all the grid's, packed; every seventh, to be quick.
+  std::vector<int> SomeGroups() const {
+    std::vector<int> groups;
     for (int packed = 0; packed < 1 << (GetParam().coordinates * GetParam().level_bits); packed += 7) {
       bool is_valid = true;
       for (int i = 0; i < GetParam().coordinates; ++i)
         is_valid = is_valid && LevelOf(packed, i) < GetParam().levels;
-      if (is_valid) codes.push_back(packed);
+      if (is_valid) groups.push_back(packed);
     }
-    return codes;
+    return groups;
   }
 
   const IqGridArrays& grid_ = IqGridOf(GetParam().name);
@@ -63,7 +54,7 @@ TEST_P(IqGridTest, PointsAreLlamaCpps) {
   ASSERT_EQ(grid_.points.size(), GetParam().points);
   uint64_t digest = 0xcbf29ce484222325u;
   for (int32_t point : grid_.points) {
-    for (int byte : {PackedOf(point) & 255, PackedOf(point) >> 8})
+    for (int byte : {point & 255, point >> 8})
       digest = (digest ^ static_cast<uint64_t>(byte)) * 0x100000001b3u;
   }
   EXPECT_EQ(digest, GetParam().digest);
@@ -71,19 +62,18 @@ TEST_P(IqGridTest, PointsAreLlamaCpps) {
 
 TEST_P(IqGridTest, TheCellOfAPointIsItsIndex) {
   for (size_t i = 0; i < grid_.points.size(); ++i) {
-    const auto packed = static_cast<size_t>(PackedOf(grid_.points[i]));
+    const auto packed = static_cast<size_t>(grid_.points[i]);
     EXPECT_EQ(grid_.cells[packed], static_cast<int32_t>(i));
     EXPECT_EQ(grid_.near_cells[packed], static_cast<int32_t>(i));
   }
 }
 
 TEST_P(IqGridTest, OtherCellsListTheNearestShells) {
-  for (int packed : SomeCodes()) {
+  for (int packed : SomeGroups()) {
     const int32_t cell = grid_.cells[static_cast<size_t>(packed)];
     if (cell >= 0) continue;
-    std::vector<std::pair<int, int>> sorted;  // distance, point; the index of points grows with their code
-    for (int32_t point : grid_.points)
-      sorted.emplace_back(DistanceOf(packed, PackedOf(point)), PackedOf(point));
+    std::vector<std::pair<int, int>> sorted;  // distance, point; indices ascend with packed levels
+    for (int32_t point : grid_.points) sorted.emplace_back(DistanceOf(packed, point), point);
     std::sort(sorted.begin(), sorted.end());
     std::vector<int> expected;
     for (size_t i = 0, shells = 0; i < sorted.size(); ++i) {
@@ -97,7 +87,7 @@ TEST_P(IqGridTest, OtherCellsListTheNearestShells) {
 
 // Squared distance with the exact arithmetic of small integers: weights lie on quarters of a level.
 TEST_P(IqGridTest, TheNearListHasTheFirstOfTheNearest) {
-  for (int packed : SomeCodes()) {
+  for (int packed : SomeGroups()) {
     const int32_t cell = grid_.cells[static_cast<size_t>(packed)];
     if (cell >= 0) continue;
     const std::vector<int> all = ListOf(cell);

@@ -1,9 +1,9 @@
 // Where the grids come from. llama.cpp's author chose their points by how often groups of a model's weights
 // fall near them, among the points of a lattice: those of E8 (and D4) are the groups of levels whose sum is
 // even. Such a choice follows from no rule; what is kept here is one bit for each candidate, set where it was
-// chosen, in ascending order of the packed codes and written in base 64. The sets equal the arrays kgrid_* of
-// llama.cpp's ggml-quants.c (MIT licence, (c) the ggml authors), and everything else is computed from
-// them as its functions iq2xs_init_impl and iq3xs_init_impl do.
+// chosen, in ascending order of their packed levels and written in base 64. The sets equal the arrays kgrid_*
+// of llama.cpp's ggml-quants.c (MIT licence, (c) the ggml authors), and everything else is computed from them
+// as its functions iq2xs_init_impl and iq3xs_init_impl do.
 #include "workers/quant/codecs/iq_grid.h"
 
 #include <algorithm>
@@ -67,7 +67,7 @@ constexpr char kIq3SChosen[] =
 
 struct Specification {
   int coordinates;
-  int level_bits;  // in packed codes
+  int level_bits;  // of packed levels
   int levels;
   bool even;   // whether only groups of an even sum are candidates
   int shells;  // how many of the smallest distances a list takes in
@@ -136,20 +136,15 @@ class GridMaker {
   }
 
   void AddPoint(int packed, const Levels& levels) {
-    int32_t point = 0;
-    for (int i = 0; i < specification_.coordinates; ++i) {
-      const int level = levels[static_cast<size_t>(i)];
-      point |= (2 * level + 1) << (4 * i);
-      coordinates_[static_cast<size_t>(i)].push_back(static_cast<int16_t>(level));
-    }
-    arrays_.points.push_back(point);
-    packed_.push_back(packed);
+    for (size_t i = 0; i < kMaxCoordinates; ++i) coordinates_[i].push_back(static_cast<int16_t>(levels[i]));
+    arrays_.points.push_back(packed);
   }
 
   void MakeCell(int packed, const Levels& levels) {
-    const auto at = std::lower_bound(packed_.begin(), packed_.end(), packed);
-    if (at != packed_.end() && *at == packed) {
-      const auto index = static_cast<int32_t>(at - packed_.begin());
+    const std::vector<int32_t>& points = arrays_.points;
+    const auto at = std::lower_bound(points.begin(), points.end(), packed);
+    if (at != points.end() && *at == packed) {
+      const auto index = static_cast<int32_t>(at - points.begin());
       arrays_.cells[static_cast<size_t>(packed)] = index;
       arrays_.near_cells[static_cast<size_t>(packed)] = index;
       return;
@@ -161,7 +156,7 @@ class GridMaker {
 
   // Indices of all points within the `shells` smallest distances, ascending by (distance, index).
   std::vector<int> PointsNear(const Levels& levels) {
-    distances_.assign(packed_.size(), 0);
+    distances_.assign(arrays_.points.size(), 0);
     for (int i = 0; i < specification_.coordinates; ++i) {
       const std::vector<int16_t>& coordinates = coordinates_[static_cast<size_t>(i)];
       const auto level = static_cast<int16_t>(levels[static_cast<size_t>(i)]);
@@ -218,7 +213,6 @@ class GridMaker {
 
   const Specification& specification_;
   IqGridArrays arrays_;
-  std::vector<int> packed_;                                        // of each point
   std::array<std::vector<int16_t>, kMaxCoordinates> coordinates_;  // the levels of each point
   std::vector<int16_t> distances_;                                 // of each point, from one cell
 };

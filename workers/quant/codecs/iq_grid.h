@@ -1,12 +1,9 @@
 // The grids of the IQ1, IQ2 and IQ3 types: sets of points, of which each group of 8 (IQ1, IQ2) or 4 (IQ3)
 // weights takes the nearest and stores its index.
 //
-// A coordinate of a point is a level: 0 … 2 in grids of 8 coordinates, 0 … 7 in those of 4. Two codes of a
-// group of levels are used:
-//   packed   2 bits a level (3 in grids of 4 coordinates), the first level lowest: at most 16 bits, the index
-//            of `cells`.
-//   points   4 bits a coordinate, the first lowest, each 2 * level + 1: ggml's own numbers, odd so that a
-//            group's magnitudes have a half step below the smallest level.
+// A coordinate of a point is a level: 0 … 2 in grids of 8 coordinates, 0 … 7 in those of 4. A group of levels
+// is packed into an integer of 16 (12) bits: 2 (3) bits a level, the first level lowest. Level l stands for
+// 2 * l + 1 steps of the scale in the searches.
 #pragma once
 
 #include <cstddef>
@@ -21,17 +18,17 @@ enum class IqGridName { kIq2Xxs, kIq2Xs, kIq2S, kIq1, kIq3Xxs, kIq3S };
 
 // What lane code reads: pointers into the memory of the machine, or of a GPU.
 struct IqGrid {
-  // Of each index, the point. In ascending order of the packed codes.
+  // The packed levels of each point, by its index; ascending.
   const int32_t* points;
-  // Of each packed code, its cell: the index of the point with these levels, not negative, or else the list
-  // of points that may be nearest to weights of these levels, negative (see IqList). Codes with a level that
-  // the grid does not have are index 0.
+  // By any packed levels, their cell: the index of the point with these levels, not negative, or else a list
+  // of points of which one is nearest to weights of these levels, negative (see IqList). 0 where a level is
+  // one that the grid does not have.
   const int32_t* cells;
   // The same for a shorter list: without the points that are never nearer than an earlier one of the list to
   // weights that round to these levels. (Weights half-way between two levels may round to either: for them
   // only the list of `cells` is right.)
   const int32_t* near_cells;
-  // Points, the elements of the lists. Vectors may read up to kIqListPadding elements after a list.
+  // Packed levels of points: the elements of the lists. Vectors may read kIqListPadding elements past a list.
   const int32_t* lists;
 };
 

@@ -28,16 +28,20 @@ void Encode(const CudaBlocks& blocks, cudaStream_t stream) {
   EncodeKernel<LaneCode><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks);
 }
 
-template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
+template <template <class> class Code, class Block, class Decoder>
 void Measure(const CudaBlocks& blocks, CudaErrorSums* sums, cudaStream_t stream) {
   static_assert(kThreads == kBlocksPerSum);
-  ErrorKernel<Code<OneLane>, Block, kDecode>
-      <<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks.weights, blocks.stored, blocks.blocks, sums);
+  ErrorKernel<Code<OneLane>, Block, Decoder><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks, sums);
 }
 
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
 constexpr CudaCodec MakeCodec(std::string_view name) {
-  return {name, Encode<Code>, Measure<Code, Block, kDecode>};
+  return {name, std::nullopt, Encode<Code>, Measure<Code, Block, PlainDecoder<Block, kDecode>>};
+}
+
+template <template <class> class Code, class Block, void (*kDecode)(const IqGrid&, const Block&, float*)>
+constexpr CudaCodec MakeCodec(std::string_view name) {
+  return {name, Code<OneLane>::kGrid, Encode<Code>, Measure<Code, Block, GridDecoder<Block, kDecode>>};
 }
 
 constexpr CudaCodec kCodecs[] = {
