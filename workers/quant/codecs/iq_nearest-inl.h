@@ -5,11 +5,14 @@
 // the other lane code never does: they take the lanes one by one, and put the points of a lane's list side by
 // side. A term has as few values as there are levels, so that each is computed once and then looked up; every
 // point's sum keeps its order.
+#include <algorithm>
 #include <cfloat>
 
 #include "workers/quant/codecs/iq_grid.h"
 #include "workers/quant/lanes/lanes-inl.h"
 #if !defined(__CUDACC__) && HWY_TARGET != HWY_SCALAR
+#include <hwy/cache_control.h>
+
 #include "workers/quant/lanes/repeated_table-inl.h"
 #endif
 
@@ -57,12 +60,12 @@ QUANTD_LANE int32_t IqCellOf(const IqGrid& grid, int32_t packed) {
   return cells[packed & (kIqFlag - 1)];
 }
 
-#if defined(__CUDACC__) || HWY_TARGET == HWY_SCALAR
-
 // Replaces the packed levels of each of N scales by those of the nearest point, where they are not a point.
+// The group's coordinates are x[first + i], with weights w[first + i].
 template <class L, class Group, int N, class Values>
-QUANTD_LANE void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
-                             const typename L::template FloatArray<N>& scales, uint32_t* packed) {
+requires(L::kCount == 1) QUANTD_LANE
+    void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
+                     const typename L::template FloatArray<N>& scales, uint32_t* packed) {
   for (int step = 0; step < N; ++step) {
     const int32_t cell = IqCellOf(grid, static_cast<int32_t>(packed[step]));
     packed[step] &= kIqFlag - 1;
@@ -89,7 +92,7 @@ QUANTD_LANE void FindNearest(const IqGrid& grid, const Values& x, const Values& 
   }
 }
 
-#else
+#if !defined(__CUDACC__) && HWY_TARGET != HWY_SCALAR
 
 // The terms of one lane's group at one scale, and the search in a list.
 template <class Group>
@@ -118,12 +121,11 @@ class TermTables {
   // The first of the nearest points; the first of all where no distance is a number below FLT_MAX.
   QUANTD_LANE int32_t Nearest(const int32_t* list, int count) const {
     const FloatTag tag;
-    if (count <= VectorLanes::kPerVector) {
-      const auto distances = DistancesOfFirst(list, count);
-      const auto is_least = hn::Eq(distances, hn::MinOfLanes(tag, distances));
-      return list[hn::FindFirstTrue(tag, is_least)];
-    }
-    return NearestOfMany(list, count);
+    // What is no number counts as FLT_MAX.
+    const auto distances = hn::Min(DistancesOfFirst(list, count), hn::Set(tag, FLT_MAX));
+    if (count > VectorLanes::kPerVector) return NearestOfMany(list, count, distances);
+    const auto is_least = hn::Eq(distances, hn::MinOfLanes(tag, distances));
+    return list[hn::FindFirstTrue(tag, is_least)];
   }
 
  private:
@@ -142,8 +144,9 @@ class TermTables {
   }
   static constexpr Steps kSteps = MakeSteps();
 
-  // Of the vector's worth of points at `list`. What is no number counts as FLT_MAX.
-  QUANTD_LANE hn::Vec<FloatTag> Distances(const int32_t* list) const {
+  // Of the points from `list` on, one for each element of the vector; FLT_MAX for those after the first
+  // `count`.
+  QUANTD_LANE hn::Vec<FloatTag> DistancesOfFirst(const int32_t* list, int count) const {
     const FloatTag tag;
     const auto points = hn::LoadU(IntTag(), list);
     auto sum = LookupRepeated<kLevels>(terms_, points);
@@ -151,25 +154,19 @@ class TermTables {
       const auto index = hn::ShiftRightSame(points, Group::kLevelBits * i);
       sum = hn::Add(sum, LookupRepeated<kLevels>(terms_ + i * kTable, index));
     }
-    return hn::Min(sum, hn::Set(tag, FLT_MAX));
+    return hn::IfThenElse(hn::FirstN(tag, static_cast<size_t>(count)), sum, hn::Set(tag, FLT_MAX));
   }
 
-  QUANTD_LANE hn::Vec<FloatTag> DistancesOfFirst(const int32_t* list, int count) const {
-    const FloatTag tag;
-    const auto in_list = hn::FirstN(tag, static_cast<size_t>(count));
-    return hn::IfThenElse(in_list, Distances(list), hn::Set(tag, FLT_MAX));
-  }
-
-  int32_t NearestOfMany(const int32_t* list, int count) const {
+  QUANTD_LANE int32_t NearestOfMany(const int32_t* list, int count, hn::Vec<FloatTag> best) const {
     const FloatTag tag;
     const IntTag int_tag;
-    auto best = Distances(list);
-    auto position = hn::Iota(int_tag, 0);
+    auto position = hn::Iota(int_tag, 0), here = position;
     for (int at = VectorLanes::kPerVector; at < count; at += VectorLanes::kPerVector) {
       const auto distances = DistancesOfFirst(list + at, count - at);
+      here = hn::Add(here, hn::Set(int_tag, VectorLanes::kPerVector));
       const auto is_less = hn::Lt(distances, best);
       best = hn::IfThenElse(is_less, distances, best);
-      position = hn::IfThenElse(hn::RebindMask(int_tag, is_less), hn::Iota(int_tag, at), position);
+      position = hn::IfThenElse(hn::RebindMask(int_tag, is_less), here, position);
     }
     const auto is_least = hn::RebindMask(int_tag, hn::Eq(best, hn::MinOfLanes(tag, best)));
     const auto first =
@@ -182,9 +179,21 @@ class TermTables {
   HWY_ALIGN float terms_[kSize];
 };
 
+// Lists are too many for the first-level cache: those of some tries are asked for before the first search.
+template <int N>
+QUANTD_LANE void PrefetchLists(const IqGrid& grid, const uint32_t* packed) {
+  for (int lane = 0; lane < VectorLanes::kCount; ++lane) {
+    for (int step = 0; step < N; step += std::max(N / 4, 1)) {
+      const auto levels = static_cast<int32_t>(packed[step * VectorLanes::kCount + lane]);
+      hwy::Prefetch(grid.lists + IqList::First(IqCellOf(grid, levels)));
+    }
+  }
+}
+
 template <class L, class Group, int N, class Values>
-void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
-                 const typename L::template FloatArray<N>& scales, uint32_t* packed) {
+requires(L::kCount > 1) void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
+                                         const typename L::template FloatArray<N>& scales, uint32_t* packed) {
+  PrefetchLists<N>(grid, packed);
   for (int lane = 0; lane < L::kCount; ++lane) {
     const int at = first * L::kCount + lane;
     TermTables<Group> tables(x.data() + at, w.data() + at, L::kCount);
