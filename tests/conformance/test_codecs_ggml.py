@@ -77,6 +77,22 @@ def test_decoded_weights_equal_ggml(cpu_targets, ggml, decode, name, target):
     assert decode(name, blocks, COLUMNS, target) == expected.tobytes()
 
 
+@pytest.mark.parametrize("name", [name for name in ROW_DECODERS if name.startswith("IQ")])
+def test_any_bytes_decode_as_ggml(ggml, decode, name):
+    """Every index of the grids, and every sign and scale, stands for the same weights."""
+    ggml.ggml_type_size.restype = ctypes.c_size_t
+    size = ggml.ggml_type_size(GGML_TYPES[name])
+    blocks = np.random.default_rng(4).integers(0, 256, 4096 * size).astype(np.uint8).tobytes()
+    columns = 4096 * ggml_library.block_of(name)
+    expected = np.empty(columns, np.float32)
+    decode_row = getattr(ggml, ROW_DECODERS[name])
+    decode_row.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64]
+    decode_row.restype = None
+    decode_row(blocks, expected.ctypes.data, columns)
+    decoded = np.frombuffer(decode(name, blocks, columns), np.float32)
+    assert np.array_equal(decoded, expected, equal_nan=True)
+
+
 @pytest.mark.parametrize("blocks", [1, 3, 11, 17, 45])
 @pytest.mark.parametrize("name,importance", CASES)
 def test_any_number_of_blocks_in_a_row(ggml, encode, name, importance, blocks):

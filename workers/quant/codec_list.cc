@@ -9,9 +9,11 @@ namespace {
 
 std::vector<const Codec*> MakeList() {
   std::vector<const Codec*> list = {
-      &CodecF32(),    &CodecF16(),   &CodecBf16(),  &CodecQ4_0(), &CodecQ4_1(), &CodecQ5_0(),  &CodecQ5_1(),
-      &CodecQ8_0(),   &CodecQ2_K(),  &CodecQ3_K(),  &CodecQ4_K(), &CodecQ5_K(), &CodecQ6_K(),  &CodecIQ4_NL(),
-      &CodecIQ4_XS(), &CodecTQ1_0(), &CodecTQ2_0(), &CodecQ1_0(), &CodecQ2_0(), &CodecMXFP4(), &CodecNVFP4(),
+      &CodecF32(),    &CodecF16(),     &CodecBf16(),   &CodecQ4_0(),  &CodecQ4_1(),    &CodecQ5_0(),
+      &CodecQ5_1(),   &CodecQ8_0(),    &CodecQ2_K(),   &CodecQ3_K(),  &CodecQ4_K(),    &CodecQ5_K(),
+      &CodecQ6_K(),   &CodecIQ2_XXS(), &CodecIQ2_XS(), &CodecIQ2_S(), &CodecIQ3_XXS(), &CodecIQ3_S(),
+      &CodecIQ4_NL(), &CodecIQ4_XS(),  &CodecTQ1_0(),  &CodecTQ2_0(), &CodecQ1_0(),    &CodecQ2_0(),
+      &CodecMXFP4(),  &CodecNVFP4(),
   };
   for (const auto* family :
        {&MlxAffineCodecs(), &MlxFloatCodecs(), &OnnxNbitsCodecs(), &OpenVinoIntegerCodecs()}) {

@@ -31,12 +31,19 @@ Planes GuardedPlanes(const Codec& codec, int64_t rows, int64_t columns) {
   return planes;
 }
 
+// An importance of one for each column, where the codec must have some.
+std::vector<float> RequiredImportance(const Codec& codec, int64_t columns) {
+  if (codec.importance_use() != ImportanceUse::kRequired) return {};
+  return std::vector<float>(static_cast<size_t>(columns), 1.0f);
+}
+
 Planes Encode(const Codec& codec, const WeightRows& weights) {
   const auto [type, data, rows, columns] = weights;
+  const std::vector<float> importance = RequiredImportance(codec, columns);
   Planes planes = GuardedPlanes(codec, rows, columns);
   std::vector<std::byte*> pointers;
   for (auto& plane : planes) pointers.push_back(plane.data());
-  codec.Encode(weights, nullptr, pointers);
+  codec.Encode(weights, importance.empty() ? nullptr : importance.data(), pointers);
   for (auto& plane : planes) {
     for (size_t i = plane.size() - kGuardBytes; i < plane.size(); ++i) EXPECT_EQ(plane[i], kGuard);
     plane.resize(plane.size() - kGuardBytes);
@@ -83,10 +90,11 @@ TEST(CodecList, GgmlTypesHaveGgmlsBlocks) {
     int64_t bytes;
   };
   const std::map<std::string_view, Block> blocks = {
-      {"F32", {1, 4}},     {"F16", {1, 2}},      {"BF16", {1, 2}},     {"Q4_0", {32, 18}},
-      {"Q4_1", {32, 20}},  {"Q5_0", {32, 22}},   {"Q5_1", {32, 24}},   {"Q8_0", {32, 34}},
-      {"Q2_K", {256, 84}}, {"Q3_K", {256, 110}}, {"Q4_K", {256, 144}}, {"Q5_K", {256, 176}},
-      {"Q6_K", {256, 210}}};
+      {"F32", {1, 4}},        {"F16", {1, 2}},        {"BF16", {1, 2}},      {"Q4_0", {32, 18}},
+      {"Q4_1", {32, 20}},     {"Q5_0", {32, 22}},     {"Q5_1", {32, 24}},    {"Q8_0", {32, 34}},
+      {"Q2_K", {256, 84}},    {"Q3_K", {256, 110}},   {"Q4_K", {256, 144}},  {"Q5_K", {256, 176}},
+      {"Q6_K", {256, 210}},   {"IQ2_XXS", {256, 66}}, {"IQ2_XS", {256, 74}}, {"IQ2_S", {256, 82}},
+      {"IQ3_XXS", {256, 98}}, {"IQ3_S", {256, 110}}};
   for (const auto& [name, block] : blocks) {
     const Codec* codec = FindCodec(name);
     ASSERT_NE(codec, nullptr) << name;
@@ -198,7 +206,8 @@ TEST_P(EveryCodec, EncodesAndDecodesNoRows) {
   for (auto& plane : untouched) to.push_back(plane.data());
   for (const auto& plane : planes) from.push_back(plane.data());
   const float weight = 1.0f;
-  codec_.Encode({WeightType::kF32, &weight, 0, block_}, nullptr, to);
+  const std::vector<float> importance = RequiredImportance(codec_, block_);
+  codec_.Encode({WeightType::kF32, &weight, 0, block_}, importance.empty() ? nullptr : importance.data(), to);
   float decoded = 7.0f;
   codec_.Decode(from, 0, block_, &decoded);
   EXPECT_EQ(decoded, 7.0f);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "workers/quant/codec_list.h"
+#include "workers/quant/codecs/iq2-inl.h"
+#include "workers/quant/codecs/iq3-inl.h"
 #include "workers/quant/codecs/q4_k_q5_k-inl.h"
 #include "workers/quant/cuda/block_views.cuh"
 
@@ -25,11 +27,28 @@ std::vector<std::byte> EncodeThroughViews(const std::vector<float>& weights) {
   return stored;
 }
 
-std::vector<std::byte> EncodeByCodec(const Codec& codec, const std::vector<float>& weights) {
+// Codecs with a grid, as one row with importance.
+template <class Code>
+std::vector<std::byte> EncodeThroughViews(const std::vector<float>& weights,
+                                          const std::vector<float>& importance) {
+  const IqGrid grid = IqGridOf(Code::kGrid).view();
+  const size_t blocks = weights.size() / Code::kWeights;
+  std::vector<std::byte> stored(blocks * Code::kBytes);
+  for (size_t i = 0; i < blocks; ++i) {
+    cuda::BlockWords<Code::kBytes, Code::kLead> words(reinterpret_cast<uint8_t*>(stored.data()) +
+                                                      i * Code::kBytes);
+    Code::Encode(grid, cuda::BlockView(weights.data() + i * Code::kWeights),
+                 cuda::ImportanceBlockView(importance.data() + i * Code::kWeights, 0.0f), words);
+  }
+  return stored;
+}
+
+std::vector<std::byte> EncodeByCodec(const Codec& codec, const std::vector<float>& weights,
+                                     const float* importance = nullptr) {
   const int64_t columns = static_cast<int64_t>(weights.size());
   std::vector<std::byte> stored(static_cast<size_t>(codec.RowBytes(0, columns)));
   std::byte* plane = stored.data();
-  codec.Encode({WeightType::kF32, weights.data(), 1, columns}, nullptr, {&plane, 1});
+  codec.Encode({WeightType::kF32, weights.data(), 1, columns}, importance, {&plane, 1});
   return stored;
 }
 
@@ -47,6 +66,20 @@ TEST(CudaViews, OneThreadABlockWritesTheCodecsBytes) {
             EncodeByCodec(*FindCodec("Q4_K"), weights));
   EXPECT_EQ(EncodeThroughViews<HWY_NAMESPACE::Q5_K<OneLane>>(weights),
             EncodeByCodec(*FindCodec("Q5_K"), weights));
+}
+
+TEST(CudaViews, OneThreadABlockSearchesAGrid) {
+  const std::vector<float> weights = Gaussian(256 * 17);
+  std::vector<float> importance = Gaussian(weights.size());
+  for (float& column : importance) column *= column;
+  const auto expect_equal = [&](const std::vector<std::byte>& stored, const char* name) {
+    EXPECT_EQ(stored, EncodeByCodec(*FindCodec(name), weights, importance.data())) << name;
+  };
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq2Xxs<OneLane>>(weights, importance), "IQ2_XXS");
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq2Xs<OneLane>>(weights, importance), "IQ2_XS");
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq2S<OneLane>>(weights, importance), "IQ2_S");
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq3Xxs<OneLane>>(weights, importance), "IQ3_XXS");
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq3S<OneLane>>(weights, importance), "IQ3_S");
 }
 
 // Blocks whose size or first array is not a multiple of four bytes.

@@ -27,6 +27,15 @@ const Codec& CodecQ4_K();
 const Codec& CodecQ5_K();
 const Codec& CodecQ6_K();
 
+// iq2.cc
+const Codec& CodecIQ2_XXS();
+const Codec& CodecIQ2_XS();
+const Codec& CodecIQ2_S();
+
+// iq3.cc
+const Codec& CodecIQ3_XXS();
+const Codec& CodecIQ3_S();
+
 // iq4.cc
 const Codec& CodecIQ4_NL();
 const Codec& CodecIQ4_XS();

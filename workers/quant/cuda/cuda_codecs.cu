@@ -1,6 +1,8 @@
 #include "workers/quant/cuda/cuda_codecs.h"
 
 #include "workers/quant/codecs/fp4-inl.h"
+#include "workers/quant/codecs/iq2-inl.h"
+#include "workers/quant/codecs/iq3-inl.h"
 #include "workers/quant/codecs/iq4-inl.h"
 #include "workers/quant/codecs/q2_k-inl.h"
 #include "workers/quant/codecs/q3_k-inl.h"
@@ -28,16 +30,20 @@ void Encode(const CudaBlocks& blocks, cudaStream_t stream) {
   EncodeKernel<LaneCode><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks);
 }
 
-template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
+template <template <class> class Code, class Block, class Decoder>
 void Measure(const CudaBlocks& blocks, CudaErrorSums* sums, cudaStream_t stream) {
   static_assert(kThreads == kBlocksPerSum);
-  ErrorKernel<Code<OneLane>, Block, kDecode>
-      <<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks.weights, blocks.stored, blocks.blocks, sums);
+  ErrorKernel<Code<OneLane>, Block, Decoder><<<GridOf(blocks.blocks), kThreads, 0, stream>>>(blocks, sums);
 }
 
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>
 constexpr CudaCodec MakeCodec(std::string_view name) {
-  return {name, Encode<Code>, Measure<Code, Block, kDecode>};
+  return {name, std::nullopt, Encode<Code>, Measure<Code, Block, PlainDecoder<Block, kDecode>>};
+}
+
+template <template <class> class Code, class Block, void (*kDecode)(const IqGrid&, const Block&, float*)>
+constexpr CudaCodec MakeCodec(std::string_view name) {
+  return {name, Code<OneLane>::kGrid, Encode<Code>, Measure<Code, Block, GridDecoder<Block, kDecode>>};
 }
 
 constexpr CudaCodec kCodecs[] = {
@@ -46,6 +52,9 @@ constexpr CudaCodec kCodecs[] = {
     MakeCodec<Q8_0, BlockQ8_0, DecodeBlock>("Q8_0"),       MakeCodec<Q2_K, BlockQ2_K, DecodeBlock>("Q2_K"),
     MakeCodec<Q3_K, BlockQ3_K, DecodeBlock>("Q3_K"),       MakeCodec<Q4_K, BlockQ4_K, DecodeBlock>("Q4_K"),
     MakeCodec<Q5_K, BlockQ5_K, DecodeBlock>("Q5_K"),       MakeCodec<Q6_K, BlockQ6_K, DecodeBlock>("Q6_K"),
+    MakeCodec<Iq2Xxs, BlockIq2Xxs, DecodeBlock>("IQ2_XXS"), MakeCodec<Iq2Xs, BlockIq2Xs, DecodeBlock>("IQ2_XS"),
+    MakeCodec<Iq2S, BlockIq2S, DecodeBlock>("IQ2_S"),      MakeCodec<Iq3Xxs, BlockIq3Xxs, DecodeBlock>("IQ3_XXS"),
+    MakeCodec<Iq3S, BlockIq3S, DecodeBlock>("IQ3_S"),
     MakeCodec<Iq4Nl, BlockIq4Nl, DecodeBlock>("IQ4_NL"),   MakeCodec<Iq4Xs, BlockIq4Xs, DecodeBlock>("IQ4_XS"),
     MakeCodec<Tq1_0, BlockTq1_0, DecodeBlock>("TQ1_0"),    MakeCodec<Tq2_0, BlockTq2_0, DecodeBlock>("TQ2_0"),
     MakeCodec<Q1_0, BlockQ1_0, DecodeBlock>("Q1_0"),       MakeCodec<Q2_0, BlockQ2_0, DecodeBlock>("Q2_0"),

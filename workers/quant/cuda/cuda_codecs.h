@@ -4,9 +4,11 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "workers/quant/codec.h"
+#include "workers/quant/codecs/iq_grid.h"
 
 namespace quantd::quant {
 
@@ -26,10 +28,12 @@ struct CudaBlocks {
   const float* importance = nullptr;  // null, or one number for each column
   float* row_mean_squares = nullptr;  // where there is importance: room for one number for each row
   uint8_t* stored = nullptr;
+  IqGrid grid = {};  // the codec's grid, where it has one
 };
 
 struct CudaCodec {
   std::string_view name;
+  std::optional<IqGridName> grid;
   // Start kernels on the stream. `measure` writes one sum for every kBlocksPerSum blocks, the last one for
   // fewer.
   void (*encode)(const CudaBlocks& blocks, cudaStream_t stream);

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "workers/quant/cuda/cuda_codecs.h"
 #include "workers/quant/cuda/cuda_error.h"
+#include "workers/quant/cuda/cuda_grids.h"
 #include "workers/quant/cuda/cuda_memory.h"
 #include "workers/quant/device.h"
 #include "workers/quant/widen.h"
@@ -23,9 +24,10 @@ namespace {
 
 class CudaEncoder final : public TileEncoder {
  public:
-  CudaEncoder(int index, CudaMemoryBudget& budget)
+  CudaEncoder(int index, CudaMemoryBudget& budget, CudaGrids& grids)
       : index_(index),
         budget_(budget),
+        grids_(grids),
         source_(budget),
         widened_(budget),
         importance_(budget),
@@ -115,6 +117,11 @@ class CudaEncoder final : public TileEncoder {
     if (absl::Status status = stored_[i].Reserve(static_cast<int64_t>(pending.bytes)); !status.ok())
       return status;
     blocks.stored = stored_[i].As<uint8_t>();
+    if (codec->grid.has_value()) {
+      const absl::StatusOr<IqGrid> grid = grids_.Get(*codec->grid);
+      if (!grid.ok()) return grid.status();
+      blocks.grid = *grid;
+    }
     if (output.importance != nullptr && output.codec->importance_use() != ImportanceUse::kIgnored) {
       if (absl::Status status = CopyImportance(output.importance, weights.columns); !status.ok())
         return status;
@@ -186,6 +193,7 @@ class CudaEncoder final : public TileEncoder {
 
   const int index_;
   CudaMemoryBudget& budget_;
+  CudaGrids& grids_;
   cudaStream_t stream_ = nullptr;
   CudaBuffer source_;   // weights as they were given
   CudaBuffer widened_;  // the same as floats, unless they were
@@ -216,7 +224,7 @@ class CudaDevice final : public Device {
   std::string name() const override { return budget_.device(); }
   bool Supports(const Codec& codec) const override { return FindCudaCodec(codec.name()) != nullptr; }
   absl::StatusOr<std::unique_ptr<TileEncoder>> NewEncoder() override {
-    auto encoder = std::make_unique<CudaEncoder>(index_, budget_);
+    auto encoder = std::make_unique<CudaEncoder>(index_, budget_, grids_);
     if (absl::Status status = encoder->Open(); !status.ok()) return status;
     return encoder;
   }
@@ -229,6 +237,7 @@ class CudaDevice final : public Device {
  private:
   const int index_;
   CudaMemoryBudget budget_;
+  CudaGrids grids_{budget_};
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "workers/quant/cuda/cuda_codecs.h"
 #include "workers/quant/cuda/cuda_error.h"
+#include "workers/quant/cuda/cuda_grids.h"
 #include "workers/quant/cuda/cuda_memory.h"
 #include "workers/quant/widen.h"
 
@@ -68,6 +69,12 @@ absl::StatusOr<double> TimeCudaKernel(int index, const Codec& codec, const Weigh
   blocks.blocks_per_row = weights.columns / codec.weights_per_block();
   blocks.blocks = weights.rows * blocks.blocks_per_row;
   blocks.stored = stored.As<uint8_t>();
+  CudaGrids grids(budget);
+  if (kernel->grid.has_value()) {
+    const absl::StatusOr<IqGrid> grid = grids.Get(*kernel->grid);
+    if (!grid.ok()) return grid.status();
+    blocks.grid = *grid;
+  }
   if (importance != nullptr) {
     cudaMemcpy(columns.As<void>(), importance, static_cast<size_t>(weights.columns) * sizeof(float),
                cudaMemcpyHostToDevice);

@@ -12,6 +12,15 @@ namespace quantd::quant::cuda {
 
 inline constexpr int kThreads = 128;
 
+template <class Code, class Importance, class Words>
+__device__ void EncodeBlock(const IqGrid& grid, const BlockView& view, const Importance& importance, Words& words) {
+  if constexpr (requires { Code::kGrid; }) {
+    Code::Encode(grid, view, importance, words);
+  } else {
+    Code::Encode(view, importance, words);
+  }
+}
+
 // Encodes blocks that follow each other in memory.
 template <class Code>
 __global__ void __launch_bounds__(kThreads) EncodeKernel(CudaBlocks blocks) {
@@ -21,9 +30,10 @@ __global__ void __launch_bounds__(kThreads) EncodeKernel(CudaBlocks blocks) {
   BlockWords<Code::kBytes, Code::kLead> words(blocks.stored + block * Code::kBytes);
   if (blocks.importance != nullptr) {
     const int64_t row = block / blocks.blocks_per_row, column = block % blocks.blocks_per_row * Code::kWeights;
-    Code::Encode(view, ImportanceBlockView(blocks.importance + column, blocks.row_mean_squares[row]), words);
-  } else {
-    Code::Encode(view, NoImportance(), words);
+    const ImportanceBlockView importance(blocks.importance + column, blocks.row_mean_squares[row]);
+    EncodeBlock<Code>(blocks.grid, view, importance, words);
+  } else if constexpr (!requires { Code::kRequiresImportance; }) {
+    EncodeBlock<Code>(blocks.grid, view, NoImportance(), words);
   }
 }
 
@@ -36,17 +46,28 @@ inline __global__ void RowMeanSquareKernel(const float* weights, int64_t rows, i
   mean_squares[row] = sum / static_cast<float>(columns);
 }
 
+// Calls a codec's DecodeBlock, with or without a grid.
+template <class Block, void (*kDecode)(const Block&, float*)>
+struct PlainDecoder {
+  static __device__ void Decode(const IqGrid&, const Block& block, float* weights) { kDecode(block, weights); }
+};
+template <class Block, void (*kDecode)(const IqGrid&, const Block&, float*)>
+struct GridDecoder {
+  static __device__ void Decode(const IqGrid& grid, const Block& block, float* weights) {
+    kDecode(grid, block, weights);
+  }
+};
+
 // Decodes what was stored and compares it with the source. Sums are taken in a fixed order: results repeat.
-template <class Code, class Block, void (*kDecode)(const Block&, float*)>
-__global__ void __launch_bounds__(kThreads)
-    ErrorKernel(const float* weights, const uint8_t* stored, int64_t blocks, CudaErrorSums* sums) {
+template <class Code, class Block, class Decoder>
+__global__ void __launch_bounds__(kThreads) ErrorKernel(CudaBlocks blocks, CudaErrorSums* sums) {
   __shared__ CudaErrorSums shared[kThreads];
   const int64_t block = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   CudaErrorSums mine = {0.0, 0.0, 0.0f};
-  if (block < blocks) {
+  if (block < blocks.blocks) {
     float decoded[Code::kWeights];
-    kDecode(reinterpret_cast<const Block*>(stored)[block], decoded);
-    const BlockView view(weights + block * Code::kWeights);
+    Decoder::Decode(blocks.grid, reinterpret_cast<const Block*>(blocks.stored)[block], decoded);
+    const BlockView view(blocks.weights + block * Code::kWeights);
     float difference = 0.0f, magnitude = 0.0f;
     for (int i = 0; i < Code::kWeights; ++i) {
       const float weight = view[i], delta = decoded[i] - weight;

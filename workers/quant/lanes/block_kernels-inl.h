@@ -1,5 +1,6 @@
 // The target's BlockKernels of a codec: its lane code for encoding, DecodeBlock(const Block&, float*) for
-// decoding, a plain loop that the compiler vectorises for the target.
+// decoding, a plain loop that the compiler vectorises for the target. Codecs with a grid have
+// DecodeBlock(const IqGrid&, const Block&, float*).
 #include "workers/quant/block_codec.h"
 #include "workers/quant/lanes/encode_blocks-inl.h"
 #include "workers/quant/lanes/rows-inl.h"
@@ -19,6 +20,18 @@ template <class Block, void (*kDecode)(const Block&, float*), int kWeights>
 void DecodeBlocks(const std::byte* blocks, int64_t count, float* weights) {
   const Block* from = reinterpret_cast<const Block*>(blocks);
   for (int64_t i = 0; i < count; ++i) kDecode(from[i], weights + i * kWeights);
+}
+
+template <IqGridName kGrid, class Block, void (*kDecode)(const IqGrid&, const Block&, float*), int kWeights>
+void DecodeGridBlocks(const std::byte* blocks, int64_t count, float* weights) {
+  const IqGrid grid = IqGridOf(kGrid).view();
+  const Block* from = reinterpret_cast<const Block*>(blocks);
+  for (int64_t i = 0; i < count; ++i) kDecode(grid, from[i], weights + i * kWeights);
+}
+
+template <template <class> class Code, class Block, void (*kDecode)(const IqGrid&, const Block&, float*)>
+BlockKernels MakeBlockKernels() {
+  return {EncodeBlocks<Code>, DecodeGridBlocks<Code<Lanes>::kGrid, Block, kDecode, Code<Lanes>::kWeights>};
 }
 
 template <template <class> class Code, class Block, void (*kDecode)(const Block&, float*)>

@@ -5,12 +5,15 @@
 //   kLead              bytes before the block's first in its first word, so that the block's arrays fall on
 //                      whole words (a block of a 2-byte scale and words of levels has a lead of 2);
 //   kUsesRowMeanSquare (optional)   whether importance.RowMeanSquare() is asked for;
-//   static void Encode(weights, importance, words)   weights[i], importance[i] (or NoImportance),
+//   kGrid (optional)              the grid that is passed to Encode;
+//   kRequiresImportance (optional)   whether there is no Encode without importance;
+//   static void Encode([grid,] weights, importance, words)   weights[i], importance[i] (or NoImportance),
 //   words.Set().
 #include <algorithm>
 #include <cstring>
 
 #include "workers/quant/codec.h"
+#include "workers/quant/codecs/iq_grid.h"
 #include "workers/quant/lanes/transpose-inl.h"
 #include "workers/quant/lanes/views-inl.h"
 #include "workers/quant/widen.h"
@@ -50,14 +53,31 @@ class BlockEncoder {
     WordTile<Lanes> words(word_tile_);
     if (importance_ != nullptr) {
       const float* tile = LoadImportance(first, count);
-      LaneCode::Encode(weights, ImportanceView<Lanes>(tile, row_mean_squares_), words);
-    } else {
-      LaneCode::Encode(weights, NoImportance(), words);
+      EncodeLanes(weights, ImportanceView<Lanes>(tile, row_mean_squares_), words);
+    } else if constexpr (!requires { LaneCode::kRequiresImportance; }) {
+      EncodeLanes(weights, NoImportance(), words);
     }
     TileToBlocks(word_tile_, kWords, block_words_);
     for (int lane = 0; lane < count; ++lane) {
       std::memcpy(out + lane * kBytes,
                   reinterpret_cast<const std::byte*>(block_words_ + lane * kWords) + LaneCode::kLead, kBytes);
+    }
+  }
+
+  template <class Importance>
+  void EncodeLanes(const TileView<Lanes>& weights, const Importance& importance, WordTile<Lanes>& words) {
+    if constexpr (requires { LaneCode::kGrid; }) {
+      LaneCode::Encode(grid_, weights, importance, words);
+    } else {
+      LaneCode::Encode(weights, importance, words);
+    }
+  }
+
+  static IqGrid GridOfCode() {
+    if constexpr (requires { LaneCode::kGrid; }) {
+      return IqGridOf(LaneCode::kGrid).view();
+    } else {
+      return {};
     }
   }
 
@@ -108,6 +128,7 @@ class BlockEncoder {
   const WeightRows& weights_;
   const float* importance_;
   const int64_t blocks_per_row_;
+  const IqGrid grid_ = GridOfCode();
   int64_t measured_row_ = -1;
   float measured_mean_square_ = 0.0f;
   const float* pointers_[kLanes];

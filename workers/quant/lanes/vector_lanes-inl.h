@@ -122,6 +122,8 @@ struct VectorLanes {
       hn::Store(value.low, FloatTag(), values_ + i * kCount);
       hn::Store(value.high, FloatTag(), values_ + i * kCount + kPerVector);
     }
+    // [i][lane]
+    QUANTD_LANE const float* data() const { return values_; }
 
    private:
     HWY_ALIGN float values_[N * kCount];

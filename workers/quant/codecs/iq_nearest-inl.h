@@ -1,0 +1,217 @@
+// The nearest point of a grid to a group of weights, by weighted squares, at several scales.
+//
+// A point's distance is the sum, one coordinate after the other, of weight * (scale * (2 * level + 1) -
+// magnitude)^2; of equals the first in the cell's list wins. One lane goes through the list. Vectors do what
+// the other lane code never does: they take the lanes one by one, and put the points of a lane's list side by
+// side. A term has as few values as there are levels, so that each is computed once and then looked up; every
+// point's sum keeps its order.
+#include <algorithm>
+#include <cfloat>
+
+#include "workers/quant/codecs/iq_grid.h"
+#include "workers/quant/lanes/lanes-inl.h"
+#if !defined(__CUDACC__) && HWY_TARGET != HWY_SCALAR
+#include <hwy/cache_control.h>
+
+#include "workers/quant/lanes/repeated_table-inl.h"
+#endif
+
+#if defined(QUANTD_IQ_NEAREST_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTD_IQ_NEAREST_INL_H_
+#undef QUANTD_IQ_NEAREST_INL_H_
+#else
+#define QUANTD_IQ_NEAREST_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace quantd::quant::HWY_NAMESPACE {
+
+// Groups of 8 weights at 3 levels, and of 4 weights at 8 levels.
+struct IqGroupOf8 {
+  static constexpr int kCoordinates = 8;
+  static constexpr int kLevelBits = 2;
+  static constexpr int kTopLevel = 2;
+};
+struct IqGroupOf4 {
+  static constexpr int kCoordinates = 4;
+  static constexpr int kLevelBits = 3;
+  static constexpr int kTopLevel = 7;
+};
+
+// Above packed levels. Going in: the levels may not be the nearest ones, so that only the long list of the
+// cell is right. Coming out: the levels were none of the grid's.
+inline constexpr int32_t kIqFlag = 1 << 16;
+
+// N integers of each lane that stay in memory.
+template <class L, int N>
+class IntArray {
+ public:
+  QUANTD_LANE typename L::Int operator[](int i) const { return L::LoadInt(values_ + i * L::kCount); }
+  QUANTD_LANE void Set(int i, typename L::Int value) { L::Store(value, values_ + i * L::kCount); }
+  QUANTD_LANE uint32_t* data() { return values_; }
+
+ private:
+  alignas(64) uint32_t values_[N * L::kCount];
+};
+
+// The cell of packed levels (with kIqFlag).
+QUANTD_LANE int32_t IqCellOf(const IqGrid& grid, int32_t packed) {
+  const int32_t* cells = (packed & kIqFlag) != 0 ? grid.cells : grid.near_cells;
+  return cells[packed & (kIqFlag - 1)];
+}
+
+// Replaces the packed levels of each of N scales by those of the nearest point, where they are not a point.
+// The group's coordinates are x[first + i], with weights w[first + i].
+template <class L, class Group, int N, class Values>
+requires(L::kCount == 1) QUANTD_LANE
+    void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
+                     const typename L::template FloatArray<N>& scales, uint32_t* packed) {
+  for (int step = 0; step < N; ++step) {
+    const int32_t cell = IqCellOf(grid, static_cast<int32_t>(packed[step]));
+    packed[step] &= kIqFlag - 1;
+    if (cell >= 0) continue;
+    const int32_t* list = grid.lists + IqList::First(cell);
+    const int count = IqList::Count(cell);
+    int32_t nearest = list[0];
+    float best = FLT_MAX;
+    for (int at = 0; at < count; ++at) {
+      const int32_t point = list[at];
+      float distance = 0.0f;
+      QUANTD_UNROLL
+      for (int i = 0; i < Group::kCoordinates; ++i) {
+        const int level = point >> (Group::kLevelBits * i) & ((1 << Group::kLevelBits) - 1);
+        const float difference = scales[step] * static_cast<float>(2 * level + 1) - x[first + i];
+        distance = distance + w[first + i] * difference * difference;
+      }
+      if (distance < best) {
+        best = distance;
+        nearest = point;
+      }
+    }
+    packed[step] = static_cast<uint32_t>(nearest | kIqFlag);
+  }
+}
+
+#if !defined(__CUDACC__) && HWY_TARGET != HWY_SCALAR
+
+// The terms of one lane's group at one scale, and the search in a list.
+template <class Group>
+class TermTables {
+ public:
+  TermTables(const float* x, const float* w, int stride) {
+    const hn::CappedTag<float, 4> tag;
+    for (int i = 0; i < Group::kCoordinates; ++i) {
+      for (int at = i * kTable; at < (i + 1) * kTable; at += 4) {
+        hn::Store(hn::Set(tag, x[i * stride]), tag, x_ + at);
+        hn::Store(hn::Set(tag, w[i * stride]), tag, w_ + at);
+      }
+    }
+  }
+
+  QUANTD_LANE void SetScale(float scale) {
+    const FloatTag tag;
+    for (int at = 0; at < kSize; at += VectorLanes::kPerVector) {
+      const auto steps = hn::Mul(hn::Set(tag, scale), hn::Load(tag, kSteps.values + at % kLevels));
+      const auto difference = hn::Sub(steps, hn::Load(tag, x_ + at));
+      const auto term = hn::Mul(hn::Mul(hn::Load(tag, w_ + at), difference), difference);
+      hn::Store(term, tag, terms_ + at);
+    }
+  }
+
+  // The first of the nearest points; the first of all where no distance is a number below FLT_MAX.
+  QUANTD_LANE int32_t Nearest(const int32_t* list, int count) const {
+    const FloatTag tag;
+    // What is no number counts as FLT_MAX.
+    const auto distances = hn::Min(DistancesOfFirst(list, count), hn::Set(tag, FLT_MAX));
+    if (count > VectorLanes::kPerVector) return NearestOfMany(list, count, distances);
+    const auto is_least = hn::Eq(distances, hn::MinOfLanes(tag, distances));
+    return list[hn::FindFirstTrue(tag, is_least)];
+  }
+
+ private:
+  static constexpr int kLevels = 1 << Group::kLevelBits;
+  static constexpr int kTable = kRepeatedTable<kLevels>;
+  static constexpr int kSize = Group::kCoordinates * kTable;
+
+  // 2 * level + 1 of the levels, again and again.
+  struct Steps {
+    HWY_ALIGN float values[16];
+  };
+  static constexpr Steps MakeSteps() {
+    Steps steps = {};
+    for (int i = 0; i < 16; ++i) steps.values[i] = static_cast<float>(2 * (i % kLevels) + 1);
+    return steps;
+  }
+  static constexpr Steps kSteps = MakeSteps();
+
+  // Of the points from `list` on, one for each element of the vector; FLT_MAX for those after the first
+  // `count`.
+  QUANTD_LANE hn::Vec<FloatTag> DistancesOfFirst(const int32_t* list, int count) const {
+    const FloatTag tag;
+    const auto points = hn::LoadU(IntTag(), list);
+    auto sum = LookupRepeated<kLevels>(terms_, points);
+    for (int i = 1; i < Group::kCoordinates; ++i) {
+      const auto index = hn::ShiftRightSame(points, Group::kLevelBits * i);
+      sum = hn::Add(sum, LookupRepeated<kLevels>(terms_ + i * kTable, index));
+    }
+    return hn::IfThenElse(hn::FirstN(tag, static_cast<size_t>(count)), sum, hn::Set(tag, FLT_MAX));
+  }
+
+  QUANTD_LANE int32_t NearestOfMany(const int32_t* list, int count, hn::Vec<FloatTag> best) const {
+    const FloatTag tag;
+    const IntTag int_tag;
+    auto position = hn::Iota(int_tag, 0), here = position;
+    for (int at = VectorLanes::kPerVector; at < count; at += VectorLanes::kPerVector) {
+      const auto distances = DistancesOfFirst(list + at, count - at);
+      here = hn::Add(here, hn::Set(int_tag, VectorLanes::kPerVector));
+      const auto is_less = hn::Lt(distances, best);
+      best = hn::IfThenElse(is_less, distances, best);
+      position = hn::IfThenElse(hn::RebindMask(int_tag, is_less), here, position);
+    }
+    const auto is_least = hn::RebindMask(int_tag, hn::Eq(best, hn::MinOfLanes(tag, best)));
+    const auto first =
+        hn::MinOfLanes(int_tag, hn::IfThenElse(is_least, position, hn::Set(int_tag, INT32_MAX)));
+    return list[hn::GetLane(first)];
+  }
+
+  HWY_ALIGN float x_[kSize];
+  HWY_ALIGN float w_[kSize];
+  HWY_ALIGN float terms_[kSize];
+};
+
+// Lists are too many for the first-level cache: those of some tries are asked for before the first search.
+template <int N>
+QUANTD_LANE void PrefetchLists(const IqGrid& grid, const uint32_t* packed) {
+  for (int lane = 0; lane < VectorLanes::kCount; ++lane) {
+    for (int step = 0; step < N; step += std::max(N / 4, 1)) {
+      const auto levels = static_cast<int32_t>(packed[step * VectorLanes::kCount + lane]);
+      hwy::Prefetch(grid.lists + IqList::First(IqCellOf(grid, levels)));
+    }
+  }
+}
+
+template <class L, class Group, int N, class Values>
+requires(L::kCount > 1) void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
+                                         const typename L::template FloatArray<N>& scales, uint32_t* packed) {
+  PrefetchLists<N>(grid, packed);
+  for (int lane = 0; lane < L::kCount; ++lane) {
+    const int at = first * L::kCount + lane;
+    TermTables<Group> tables(x.data() + at, w.data() + at, L::kCount);
+    for (int step = 0; step < N; ++step) {
+      uint32_t& found = packed[step * L::kCount + lane];
+      const int32_t cell = IqCellOf(grid, static_cast<int32_t>(found));
+      found &= kIqFlag - 1;
+      if (cell >= 0) continue;
+      tables.SetScale(scales.data()[step * L::kCount + lane]);
+      const int32_t point = tables.Nearest(grid.lists + IqList::First(cell), IqList::Count(cell));
+      found = static_cast<uint32_t>(point | kIqFlag);
+    }
+  }
+}
+
+#endif
+
+}  // namespace quantd::quant::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
