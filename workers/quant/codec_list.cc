@@ -13,7 +13,7 @@ std::vector<const Codec*> MakeList() {
       &CodecQ5_1(),   &CodecQ8_0(),    &CodecQ2_K(),   &CodecQ3_K(),  &CodecQ4_K(),    &CodecQ5_K(),
       &CodecQ6_K(),   &CodecIQ2_XXS(), &CodecIQ2_XS(), &CodecIQ2_S(), &CodecIQ3_XXS(), &CodecIQ3_S(),
       &CodecIQ4_NL(), &CodecIQ4_XS(),  &CodecTQ1_0(),  &CodecTQ2_0(), &CodecQ1_0(),    &CodecQ2_0(),
-      &CodecMXFP4(),  &CodecNVFP4(),
+      &CodecMXFP4(),  &CodecNVFP4(),   &CodecIQ1_S(),  &CodecIQ1_M(),
   };
   for (const auto* family :
        {&MlxAffineCodecs(), &MlxFloatCodecs(), &OnnxNbitsCodecs(), &OpenVinoIntegerCodecs()}) {

@@ -94,7 +94,7 @@ TEST(CodecList, GgmlTypesHaveGgmlsBlocks) {
       {"Q4_1", {32, 20}},     {"Q5_0", {32, 22}},     {"Q5_1", {32, 24}},    {"Q8_0", {32, 34}},
       {"Q2_K", {256, 84}},    {"Q3_K", {256, 110}},   {"Q4_K", {256, 144}},  {"Q5_K", {256, 176}},
       {"Q6_K", {256, 210}},   {"IQ2_XXS", {256, 66}}, {"IQ2_XS", {256, 74}}, {"IQ2_S", {256, 82}},
-      {"IQ3_XXS", {256, 98}}, {"IQ3_S", {256, 110}}};
+      {"IQ3_XXS", {256, 98}}, {"IQ3_S", {256, 110}},  {"IQ1_S", {256, 50}},  {"IQ1_M", {256, 56}}};
   for (const auto& [name, block] : blocks) {
     const Codec* codec = FindCodec(name);
     ASSERT_NE(codec, nullptr) << name;

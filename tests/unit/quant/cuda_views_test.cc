@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "workers/quant/codec_list.h"
+#include "workers/quant/codecs/iq1-inl.h"
 #include "workers/quant/codecs/iq2-inl.h"
 #include "workers/quant/codecs/iq3-inl.h"
 #include "workers/quant/codecs/q4_k_q5_k-inl.h"
@@ -80,6 +81,8 @@ TEST(CudaViews, OneThreadABlockSearchesAGrid) {
   expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq2S<OneLane>>(weights, importance), "IQ2_S");
   expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq3Xxs<OneLane>>(weights, importance), "IQ3_XXS");
   expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq3S<OneLane>>(weights, importance), "IQ3_S");
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq1S<OneLane>>(weights, importance), "IQ1_S");
+  expect_equal(EncodeThroughViews<HWY_NAMESPACE::Iq1M<OneLane>>(weights, importance), "IQ1_M");
 }
 
 // Blocks whose size or first array is not a multiple of four bytes.

@@ -27,6 +27,10 @@ const Codec& CodecQ4_K();
 const Codec& CodecQ5_K();
 const Codec& CodecQ6_K();
 
+// iq1.cc
+const Codec& CodecIQ1_S();
+const Codec& CodecIQ1_M();
+
 // iq2.cc
 const Codec& CodecIQ2_XXS();
 const Codec& CodecIQ2_XS();

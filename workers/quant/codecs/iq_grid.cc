@@ -99,6 +99,7 @@ class GridMaker {
       const Levels levels = LevelsOf(packed);
       if (*std::max_element(levels.begin(), levels.end()) < specification_.levels) MakeCell(packed, levels);
     }
+    AppendLongLists();
     arrays_.lists.resize(arrays_.lists.size() + kIqListPadding);
     return std::move(arrays_);
   }
@@ -150,8 +151,9 @@ class GridMaker {
       return;
     }
     const std::vector<int> list = PointsNear(levels);
-    arrays_.cells[static_cast<size_t>(packed)] = StoreList(list);
-    arrays_.near_cells[static_cast<size_t>(packed)] = StoreList(WithoutDominated(list, levels));
+    arrays_.cells[static_cast<size_t>(packed)] = StoreList(list, long_lists_);
+    arrays_.near_cells[static_cast<size_t>(packed)] =
+        StoreList(WithoutDominated(list, levels), arrays_.lists);
   }
 
   // Indices of all points within the `shells` smallest distances, ascending by (distance, index).
@@ -205,14 +207,22 @@ class GridMaker {
   }
 
   // Returns the cell.
-  int32_t StoreList(const std::vector<int>& list) {
-    const size_t first = arrays_.lists.size();
-    for (int point : list) arrays_.lists.push_back(arrays_.points[static_cast<size_t>(point)]);
+  int32_t StoreList(const std::vector<int>& list, std::vector<int32_t>& lists) const {
+    const size_t first = lists.size();
+    for (int point : list) lists.push_back(arrays_.points[static_cast<size_t>(point)]);
     return INT32_MIN | static_cast<int32_t>(first << IqList::kCountBits) | static_cast<int32_t>(list.size());
+  }
+
+  // The short lists come first and all together: they are read often, and fit in a second-level cache.
+  void AppendLongLists() {
+    const auto first = static_cast<int32_t>(arrays_.lists.size()) << IqList::kCountBits;
+    for (int32_t& cell : arrays_.cells) cell += cell < 0 ? first : 0;
+    arrays_.lists.insert(arrays_.lists.end(), long_lists_.begin(), long_lists_.end());
   }
 
   const Specification& specification_;
   IqGridArrays arrays_;
+  std::vector<int32_t> long_lists_;  // of `cells`; those of `near_cells` are in `arrays_`
   std::array<std::vector<int16_t>, kMaxCoordinates> coordinates_;  // the levels of each point
   std::vector<int16_t> distances_;                                 // of each point, from one cell
 };

@@ -1,6 +1,7 @@
 #include "workers/quant/cuda/cuda_codecs.h"
 
 #include "workers/quant/codecs/fp4-inl.h"
+#include "workers/quant/codecs/iq1-inl.h"
 #include "workers/quant/codecs/iq2-inl.h"
 #include "workers/quant/codecs/iq3-inl.h"
 #include "workers/quant/codecs/iq4-inl.h"
@@ -52,6 +53,7 @@ constexpr CudaCodec kCodecs[] = {
     MakeCodec<Q8_0, BlockQ8_0, DecodeBlock>("Q8_0"),       MakeCodec<Q2_K, BlockQ2_K, DecodeBlock>("Q2_K"),
     MakeCodec<Q3_K, BlockQ3_K, DecodeBlock>("Q3_K"),       MakeCodec<Q4_K, BlockQ4_K, DecodeBlock>("Q4_K"),
     MakeCodec<Q5_K, BlockQ5_K, DecodeBlock>("Q5_K"),       MakeCodec<Q6_K, BlockQ6_K, DecodeBlock>("Q6_K"),
+    MakeCodec<Iq1S, BlockIq1S, DecodeBlock>("IQ1_S"),      MakeCodec<Iq1M, BlockIq1M, DecodeBlock>("IQ1_M"),
     MakeCodec<Iq2Xxs, BlockIq2Xxs, DecodeBlock>("IQ2_XXS"), MakeCodec<Iq2Xs, BlockIq2Xs, DecodeBlock>("IQ2_XS"),
     MakeCodec<Iq2S, BlockIq2S, DecodeBlock>("IQ2_S"),      MakeCodec<Iq3Xxs, BlockIq3Xxs, DecodeBlock>("IQ3_XXS"),
     MakeCodec<Iq3S, BlockIq3S, DecodeBlock>("IQ3_S"),
