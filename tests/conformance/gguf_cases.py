@@ -3,9 +3,9 @@ from synthetic import (LLAMA3, added, byte_fallback_tokenizer, byte_level_files,
                        tokenizer_config)
 
 FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12,
-              "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "IQ4_NL": 25, "IQ4_XS": 30, "TQ1_0": 36,
-              "TQ2_0": 37, "MXFP4_MOE": 38, "Q1_0": 40, "BF16": 32}
-NEEDS_IMPORTANCE = {"Q2_K_S": 21}
+              "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "IQ3_S": 26, "IQ3_M": 27, "IQ4_NL": 25, "IQ4_XS": 30,
+              "TQ1_0": 36, "TQ2_0": 37, "MXFP4_MOE": 38, "Q1_0": 40, "BF16": 32}
+NEEDS_IMPORTANCE = {"Q2_K_S": 21, "IQ1_S": 24, "IQ1_M": 31, "IQ2_XXS": 19, "IQ2_XS": 20, "IQ2_S": 28, "IQ2_M": 29, "IQ3_XXS": 23, "IQ3_XS": 22}
 QUANTIZED = [name for name in FILE_TYPES if name not in ("F32", "F16", "BF16")]
 # Of those, the ones that tests/golden/gguf has; test_gguf_quantize.py runs llama.cpp itself for all.
 PINNED = ["Q4_0", "Q4_1", "Q8_0", "Q5_0", "Q5_1", "Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K"]

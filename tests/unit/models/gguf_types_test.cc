@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <tuple>
 
 #include "base/status.h"
 #include "tests/unit/models/model_shape.h"
@@ -101,13 +102,23 @@ TEST_F(GgufTypesTest, VectorsStayFloatsInEveryFileType) {
 }
 
 TEST_F(GgufTypesTest, TypesThatAreUselessWithoutImportanceAreRefused) {
-  const absl::Status status = Choose("Q2_K_S").status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("options[imatrix]: is needed: blk.0.attn_"));
+  for (const char* scheme :
+       {"Q2_K_S", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS"}) {
+    const absl::Status status = Choose(scheme).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << scheme;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("options[imatrix]: is needed: blk.0.")) << scheme;
+  }
   GiveImportance();
   importance_.columns.erase("blk.7.ffn_up.weight");
-  EXPECT_THAT(std::string(Choose("Q2_K_S").status().message()),
-              HasSubstr("options[imatrix]: is needed: blk.7.ffn_up.weight would be Q2_K"));
+  EXPECT_THAT(std::string(Choose("IQ2_XS").status().message()),
+              HasSubstr("options[imatrix]: is needed: blk.7.ffn_up.weight would be IQ2_XS"));
+}
+
+// Their encoders have nothing to search by without it.
+TEST_F(GgufTypesTest, TypesThatAreAskedForByNameMayNeedImportanceToo) {
+  options_.token_embedding = FindCodec("IQ2_XXS");
+  EXPECT_THAT(std::string(Choose("Q4_K_M").status().message()),
+              HasSubstr("options[imatrix]: is needed: token_embd.weight would be IQ2_XXS"));
 }
 
 TEST_F(GgufTypesTest, ImportanceOfAnotherNumberOfColumnsIsRefused) {
@@ -165,12 +176,71 @@ TEST_F(GgufTypesTest, TwoBitsDependOnHowManyQueriesShareAValue) {
   EXPECT_EQ(types.at("blk.0.ffn_up.weight"), "Q2_K");
 }
 
+TEST_F(GgufTypesTest, TheOneBitTypesSpareWhatIsSmall) {
+  for (const char* scheme : {"IQ1_S", "IQ1_M"}) {
+    shape_.key_value_heads = 8;
+    GiveImportance();
+    Types types = TypesOf(scheme);
+    EXPECT_EQ(types.at("output.weight"), "Q5_K") << scheme;
+    EXPECT_EQ(types.at("token_embd.weight"), "Q2_K") << scheme;
+    EXPECT_EQ(types.at("blk.9.attn_v.weight"), "Q2_K") << scheme;
+    EXPECT_EQ(types.at("blk.9.attn_output.weight"), "IQ2_XXS") << scheme;
+    EXPECT_THAT(LayersWith(types, "ffn_down.weight", "Q2_K"), ElementsAre(0, 1, 2, 3)) << scheme;
+    EXPECT_EQ(types.at("blk.4.ffn_down.weight"), scheme);
+    shape_.key_value_heads = 2;
+    GiveImportance();
+    EXPECT_EQ(TypesOf(scheme).at("blk.9.attn_v.weight"), "Q4_K") << scheme;
+  }
+}
+
+TEST_F(GgufTypesTest, TheTwoBitTypesSpareWhatIsSmall) {
+  GiveImportance();
+  for (const auto& [scheme, spared, base] :
+       {std::tuple("IQ2_XXS", "Q2_K", "IQ2_XXS"), std::tuple("IQ2_XS", "Q2_K", "IQ2_XS"),
+        std::tuple("IQ2_S", "IQ3_S", "IQ2_XS"), std::tuple("IQ2_M", "IQ3_S", "IQ2_S")}) {
+    const Types types = TypesOf(scheme);
+    EXPECT_EQ(types.at("output.weight"), "Q5_K") << scheme;
+    EXPECT_EQ(types.at("token_embd.weight"), spared) << scheme;
+    EXPECT_EQ(types.at("blk.9.attn_v.weight"), spared) << scheme;
+    EXPECT_EQ(types.at("blk.9.attn_output.weight"), spared == std::string("IQ3_S") ? "IQ3_S" : base);
+    EXPECT_THAT(LayersWith(types, "ffn_down.weight", spared), ElementsAre(0, 1, 2, 3)) << scheme;
+    EXPECT_EQ(types.at("blk.9.ffn_gate.weight"), base) << scheme;
+  }
+}
+
+TEST_F(GgufTypesTest, TheThreeBitCodebooksMixTheirSizes) {
+  GiveImportance();
+  Types types = TypesOf("IQ3_XXS");
+  EXPECT_EQ(types.at("output.weight"), "Q5_K");
+  EXPECT_EQ(types.at("token_embd.weight"), "IQ3_S");
+  EXPECT_EQ(types.at("blk.9.attn_q.weight"), "IQ2_S");
+  EXPECT_EQ(types.at("blk.9.attn_k.weight"), "IQ2_S");
+  EXPECT_EQ(types.at("blk.9.attn_v.weight"), "IQ3_XXS");
+  EXPECT_EQ(types.at("blk.9.attn_output.weight"), "IQ3_S");
+  EXPECT_EQ(types.at("blk.0.ffn_down.weight"), "IQ3_XXS");
+  types = TypesOf("IQ3_XS");
+  EXPECT_EQ(types.at("output.weight"), "Q6_K");
+  EXPECT_EQ(types.at("blk.9.attn_q.weight"), "IQ3_XXS");
+  EXPECT_EQ(types.at("blk.9.attn_v.weight"), "IQ3_S");
+  const auto ends = ElementsAre(0, 1, 2, 3, 28, 29, 30, 31);
+  EXPECT_THAT(LayersWith(types, "ffn_gate.weight", "IQ3_S"), ends);
+  EXPECT_THAT(LayersWith(types, "ffn_up.weight", "IQ3_S"), ends);
+  EXPECT_EQ(types.at("blk.9.ffn_down.weight"), "IQ3_S");
+  types = TypesOf("IQ3_M");
+  EXPECT_EQ(types.at("blk.9.attn_v.weight"), "Q4_K");
+  EXPECT_EQ(types.at("blk.9.attn_output.weight"), "Q4_K");
+  EXPECT_THAT(LayersWith(types, "ffn_down.weight", "Q4_K"), ElementsAre(0, 1, 2, 3));
+}
+
 // 80 layers with shared value heads are the models of 70 G weights.
 TEST_F(GgufTypesTest, LargeModelsGiveTheirFewValuesFiveBits) {
   shape_.layers = 80;
   EXPECT_TRUE(LayersWith(TypesOf("Q4_K_S"), "attn_v.weight", "Q4_K").size() == 76);
   shape_.key_value_heads = 1;
   EXPECT_EQ(LayersWith(TypesOf("Q4_K_S"), "attn_v.weight", "Q5_K").size(), 80u);
+  EXPECT_EQ(LayersWith(TypesOf("IQ3_M"), "attn_v.weight", "Q5_K").size(), 80u);
+  GiveImportance();
+  EXPECT_EQ(LayersWith(TypesOf("IQ2_M"), "attn_v.weight", "Q4_K").size(), 80u);
 }
 
 TEST_F(GgufTypesTest, TiedEmbeddingsAreTreatedAsTheOutput) {
@@ -191,9 +261,11 @@ TEST_F(GgufTypesTest, FusedProjectionsCountAsValues) {
 TEST_F(GgufTypesTest, FallsBackWhereNoBlockDividesTheColumnsAndSaysSo) {
   shape_.layers = 1;
   shape_.hidden = 96;  // heads of 12; no multiple of 256, but of 32
+  GiveImportance();
   const std::pair<const char*, const char*> fallbacks[] = {
-      {"Q2_K", "Q4_0"}, {"Q3_K_S", "Q4_0"}, {"Q4_K_S", "Q5_0"},  {"Q5_K_S", "Q5_1"},
-      {"Q6_K", "Q8_0"}, {"TQ1_0", "Q4_0"},  {"IQ4_XS", "IQ4_NL"}};
+      {"Q2_K", "Q4_0"},    {"Q3_K_S", "Q4_0"},   {"Q4_K_S", "Q5_0"},  {"Q5_K_S", "Q5_1"},
+      {"Q6_K", "Q8_0"},    {"TQ1_0", "Q4_0"},    {"IQ1_S", "IQ4_NL"}, {"IQ2_XXS", "IQ4_NL"},
+      {"IQ2_M", "IQ4_NL"}, {"IQ3_XS", "IQ4_NL"}, {"IQ4_XS", "IQ4_NL"}};
   for (const auto& [scheme, fallback] : fallbacks) {
     const Types types = TypesOf(scheme);
     EXPECT_EQ(types.at("blk.0.attn_q.weight"), fallback) << scheme;
