@@ -192,7 +192,7 @@ absl::StatusOr<const quant::Codec*> TensorCodec(uint32_t type) {
   if (name.empty()) return absl::InvalidArgumentError(absl::StrCat("has the unknown type ", type));
   return absl::FailedPreconditionError(absl::StrCat(
       "has the type ", name,
-      ", which can't be read; known are F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K"));
+      ", which holds no model's weights: only 16- and 32-bit floats and the quantized types are read"));
 }
 
 // Everything but its name, which the caller has read. The offset is that in the data, not in the file.
