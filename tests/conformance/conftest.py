@@ -12,6 +12,10 @@ from service_process import Service
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: left out of scripts/test --quick")
+
+
 @pytest.fixture(scope="session")
 def build_dir():
     return pathlib.Path(os.environ.get("QUANTD_BUILD", ROOT / "build" / "release"))

@@ -7,6 +7,8 @@ from checkpoints import Shape
 from gguf_cases import FILE_TYPES, NEEDS_IMPORTANCE
 from importance_matrices import entries, sums_of, write_gguf, write_legacy
 
+pytestmark = pytest.mark.slow
+
 SHAPES = {
     "llama": Shape(layers=9, dtype="BF16"),
     "llama-grouped": Shape(layers=9, hidden=256, wide=256, heads=8, key_value_heads=2, dtype="F16"),

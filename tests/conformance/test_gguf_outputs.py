@@ -8,6 +8,8 @@ import gguf_file
 import synthetic
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def golden(name):
     return json.loads((ROOT / "tests" / "golden" / "gguf" / f"{name}.json").read_text())

@@ -6,6 +6,8 @@ import llama_cpp_reference as reference
 from checkpoints import Shape
 from gguf_cases import QUANTIZED
 
+pytestmark = pytest.mark.slow
+
 # Each covers another rule of the choice of types.
 SHAPES = {
     "llama": Shape(),

@@ -10,6 +10,8 @@ import synthetic
 from gguf_cases import LLAMA3_SCALING, SAMPLING, longrope
 from synthetic import byte_level_files, case
 
+pytestmark = pytest.mark.slow
+
 
 QUANTIZED = [f"int{bits},group_size={group}" for bits in (2, 3, 4, 5, 6, 8) for group in (32, 64, 128)]
 MIXED = [f"{recipe},group_size={group}" for recipe in ("mixed_2_6", "mixed_3_4", "mixed_3_6", "mixed_4_6") for group in (32, 64)]

@@ -10,6 +10,8 @@ import checkpoints
 import llama_cpp_reference as reference
 import safetensors_files
 
+pytestmark = pytest.mark.slow
+
 mx.set_default_device(mx.cpu)
 
 TEXT = """The old lighthouse stood at the end of a narrow road. Every evening its keeper climbed one hundred and twelve steps, cleaned the
