@@ -5,12 +5,14 @@
 // Scales and biases are found for as many groups at once as there are lanes, a group in each; levels along
 // the row.
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <span>
 
 #include "workers/quant/codecs/mlx_levels-inl.h"
 #include "workers/quant/codecs/mlx_stored-inl.h"
 #include "workers/quant/lanes/even_odd-inl.h"
+#include "workers/quant/widen.h"
 
 #if defined(QUANTD_MLX_AFFINE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_MLX_AFFINE_INL_H_
@@ -25,6 +27,7 @@ namespace quantd::quant::HWY_NAMESPACE {
 template <class L>
 struct AffineFit {
   typename L::Float scale, bias;
+  typename L::Float levels_to_zero;  // -bias / scale, before rounding a whole number
 };
 
 // The bias is the edge of the range with the larger magnitude, and the scale is adjusted so that zero falls
@@ -36,151 +39,238 @@ QUANTD_LANE AffineFit<L> FitAffine(typename L::Float low, typename L::Float high
   const Float width = L::Max((high - low) / Float(static_cast<float>(top_level)), Float(1e-7f));
   const Float scale = L::Select(from_low, width, -width);
   const Float edge = L::Select(from_low, low, high);
-  const Float levels_to_zero = L::Round(edge / scale);
-  const auto is_zero = levels_to_zero == Float(0.0f);
-  return {L::Select(is_zero, scale, edge / levels_to_zero), L::Select(is_zero, Float(0.0f), edge)};
+  const Float steps = L::Round(edge / scale);
+  const auto is_zero = steps == Float(0.0f);
+  return {L::Select(is_zero, scale, edge / steps), L::Select(is_zero, Float(0.0f), edge), -steps};
 }
 
+// What is made of consecutive groups.
+struct AffinePlanes {
+  uint8_t* levels;
+  std::byte* scales;
+  std::byte* biases;
+
+  static AffinePlanes Of(std::span<std::byte* const> planes) {
+    return {reinterpret_cast<uint8_t*>(planes[0]), planes[1], planes[2]};
+  }
+  AffinePlanes At(int64_t groups, int64_t level_bytes, int64_t stored_bytes) const {
+    return {levels + groups * level_bytes, scales + groups * stored_bytes, biases + groups * stored_bytes};
+  }
+};
+
+#if HWY_TARGET == HWY_SCALAR
+
 template <int kBits>
+void EncodeAffine(const WeightRows& weights, int group, WeightType stored,
+                  std::span<std::byte* const> planes) {
+  constexpr int kTop = (1 << kBits) - 1;
+  const int64_t groups = weights.rows * (weights.columns / group);
+  for (int64_t g = 0; g < groups; ++g) {
+    float x[kLargestGroup] = {};
+    Widen(weights, g * group, group, x);
+    const auto [low, high] = std::minmax_element(x, x + group);
+    const AffineFit<Lanes> fit = FitAffine<Lanes>(*low, *high, kTop);
+    uint8_t levels[kLargestGroup];
+    for (int i = 0; i < group; ++i) {
+      const int level = Lanes::NearestInt((x[i] - fit.bias) / fit.scale);
+      levels[i] = static_cast<uint8_t>(std::clamp(level, 0, kTop));
+    }
+    const AffinePlanes at = AffinePlanes::Of(planes).At(g, group / 8 * kBits, BytesOf(stored));
+    PackLevels<kBits>(levels, group, at.levels);
+    StoreNarrowed(stored, fit.scale, at.scales);
+    StoreNarrowed(stored, fit.bias, at.biases);
+  }
+}
+
+#else
+
+// The smallest and the largest weight of each group of a batch. As signed numbers the largest bits are those
+// of the largest positive weight, as unsigned ones those of the negative weight of largest magnitude; where
+// all weights have one sign, both are the weight of largest magnitude, and the smallest bits the other edge.
+template <class Source, int kGroup>
+QUANTD_LANE void FindRange(const typename Source::Bits* x, LaneFloat& low, LaneFloat& high) {
+  using Bits = typename Source::Bits;
+  const auto larger = [](auto a, auto b) { return hn::Max(a, b); };
+  const auto smaller = [](auto a, auto b) { return hn::Min(a, b); };
+  const auto as_stored = [](auto bits) { return bits; };
+  const auto as_signed = [](auto bits) {
+    return hn::BitCast(hn::RebindToSigned<hn::DFromV<decltype(bits)> >(), bits);
+  };
+  HWY_ALIGN Bits extremes[Lanes::kCount];
+  FindExtremes<Bits, kGroup>(x, as_signed, larger, extremes);
+  high = BlockValues<Source>(extremes);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // to read a batch again is faster than to keep it
+  FindExtremes<Bits, kGroup>(x, as_stored, larger, extremes);
+  low = BlockValues<Source>(extremes);
+  const LaneMask none_positive = Lanes::Bits(high) < LaneInt(0),
+                 none_negative = Lanes::Bits(low) >= LaneInt(0);
+  if (Lanes::Any(none_positive | none_negative)) {
+    FindExtremes<Bits, kGroup>(x, as_stored, smaller, extremes);
+    const LaneFloat other = BlockValues<Source>(extremes);
+    high = Lanes::Select(none_positive, other, high);
+    low = Lanes::Select(none_negative, other, low);
+  }
+}
+
+// What levels of a batch of groups are found by. A level is in doubt if its fraction is so near to a half
+// that rounding on the way to it may have changed it: by kDoubt / 2 units of the fixed point.
+struct AffineNumbers {
+  static constexpr int kDoubt = 4;
+
+  BlockFloats scale, bias;
+  BlockFloats inverse, offset;  // fixed point with kDoubt / 2 added: weight * inverse + offset
+};
+
+// Scales and biases are stored too. The fixed point has `below` bits behind the point. Its offset lifts it
+// above 2^23, where a float's last bit is 1. Groups far from zero have more rounding in their bias: they are
+// given numbers that are always in doubt.
+template <class Source>
+HWY_NOINLINE void FitBatch(const typename Source::Bits* x, int group, int top_level, WeightType stored,
+                           int below, const AffinePlanes& to, AffineNumbers& numbers) {
+  LaneFloat low, high;
+  switch (group) {
+    case 32:
+      FindRange<Source, 32>(x, low, high);
+      break;
+    case 64:
+      FindRange<Source, 64>(x, low, high);
+      break;
+    default:
+      FindRange<Source, 128>(x, low, high);
+  }
+  const AffineFit<Lanes> fit = FitAffine<Lanes>(low, high, top_level);
+  StoreNarrowed(stored, fit.scale, to.scales);
+  StoreNarrowed(stored, fit.bias, to.biases);
+  numbers.scale.Set(fit.scale);
+  numbers.bias.Set(fit.bias);
+  const LaneFloat one(static_cast<float>(1 << below));
+  const LaneFloat lift(static_cast<float>((1 << 23) + (1 << (below - 1)) + AffineNumbers::kDoubt / 2));
+  const auto is_near = Lanes::Abs(fit.levels_to_zero) <= LaneFloat(static_cast<float>(top_level + 1));
+  numbers.inverse.Set(Lanes::Select(is_near, one / fit.scale, LaneFloat(0.0f)));
+  numbers.offset.Set(Lanes::Select(is_near, lift + fit.levels_to_zero * one, LaneFloat(0x1p+23f)));
+}
+
+template <class Source, int kBits>
 class AffineEncoder {
  public:
-  AffineEncoder(int group, WeightType stored, std::span<std::byte* const> planes)
-      : group_(group), stored_(stored), packed_(planes[0]), scales_(planes[1]), biases_(planes[2]) {}
+  using Bits = typename Source::Bits;
+
+  AffineEncoder(int group, WeightType stored) : group_(group), stored_(stored) {}
 
   // Groups that follow each other in memory.
-  template <WeightType kType>
-  void Run(const void* weights, int64_t groups) {
-    for (int64_t first = 0; first < groups; first += kLanes) {
-      const int count = static_cast<int>(std::min<int64_t>(kLanes, groups - first));
-      Fit<kType>(weights, first, count);
-      for (int g = 0; g < count; ++g) {
-        const int64_t begin = (first + g) * group_;
-        WriteLevels<kType>(weights, begin, g, packed_ + begin / 8 * kBits);
+  void Run(const Bits* x, int64_t groups, AffinePlanes to) {
+    const int64_t level_bytes = group_ / 8 * kBits, stored_bytes = BytesOf(stored_);
+    for (; groups >= kBatch; groups -= kBatch, x += kBatch * group_) {
+      Encode(x, to);
+      to = to.At(kBatch, level_bytes, stored_bytes);
+    }
+    if (groups == 0) return;
+    Bits rest[kBatch * kLargestGroup] = {};
+    std::copy_n(x, groups * group_, rest);
+    uint8_t levels[kBatch * kLargestGroup];
+    std::byte scales[kBatch * sizeof(float)], biases[kBatch * sizeof(float)];
+    Encode(rest, {levels, scales, biases});
+    std::copy_n(levels, groups * level_bytes, to.levels);
+    std::copy_n(scales, groups * stored_bytes, to.scales);
+    std::copy_n(biases, groups * stored_bytes, to.biases);
+  }
+
+ private:
+  static constexpr int kBatch = Lanes::kCount;
+  static constexpr int kTop = (1 << kBits) - 1;
+  static constexpr int kBelow = kBits == 8 ? 14 : 16;
+
+  void Encode(const Bits* x, const AffinePlanes& to) {
+    FitBatch<Source>(x, group_, kTop, stored_, kBelow, to, numbers_);
+    switch (kChunk / group_) {
+      case 4:
+        return WriteLevels<4>(x, group_, to.levels);
+      case 2:
+        return WriteLevels<2>(x, group_, to.levels);
+      default:
+        return WriteLevels<1>(x, group_, to.levels);
+    }
+  }
+
+  // A chunk has the levels of so many groups, or a part of one's.
+  template <int kGroups>
+  QUANTD_LANE void WriteLevels(const Bits* x, const int group, uint8_t* packed) const {
+    const int chunks_of_group = std::max(1, group / kChunk);
+    for (int g = 0; g < kBatch; g += kGroups) {
+      for (int i = 0; i < chunks_of_group; ++i, x += kChunk, packed += kChunk / 8 * kBits) {
+        PrefetchBehind<kChunk * sizeof(*x)>(x);
+        Ordered levels[4];
+        const bool certain = LevelsByInverse<kGroups>(x, g, levels);
+        if (certain) [[likely]] {
+          StoreLevels<kBits>(levels, packed);
+        } else {
+          WriteByDivision<kGroups>(x, g, packed);
+        }
       }
     }
   }
 
- private:
-  using L = Lanes;
-  using Float = L::Float;
-  using Int = L::Int;
-  static constexpr int kLanes = L::kCount;
-  static constexpr int kTop = (1 << kBits) - 1;
-
-  template <WeightType kType>
-  void Fit(const void* weights, int64_t first, int count) {
-    alignas(64) float lowest[kLanes] = {}, highest[kLanes] = {};
-    for (int g = 0; g < count; ++g) {
-      const int64_t begin = (first + g) * group_;
-      Float low = LoadRow<kType>(weights, begin), high = low;
-      for (int i = kLanes; i < group_; i += kLanes) {
-        const Float x = LoadRow<kType>(weights, begin + i);
-        low = Smaller(x, low);
-        high = Larger(x, high);
-      }
-      StoreLargestOfBoth(-low, high, lowest + g, highest + g);
+  // Multiplying by the scale's inverse is faster than dividing, and rounds to the same level unless the
+  // quotient is next to the middle between two. So levels are computed in fixed point, and the bits below
+  // tell; false if a level is in doubt. What is rounded is less than kDoubt / 2 together, with a fused
+  // operation or without: 2^-24 of the largest level twice for what MLX rounds and thrice for the product,
+  // its factor and the bias, and one half for the sum. (Levels above the top are cut either way.)
+  template <int kGroups>
+  QUANTD_LANE bool LevelsByInverse(const Bits* x, int group, Ordered (&levels)[4]) const {
+    const OrderedTag tag;
+    // The bits of 2^23 that are beside the level's; saturation cuts levels to the top.
+    constexpr uint16_t kBase = (0x4b000000 >> kBelow) & 0xffff;
+    const auto to_saturation = hn::Set(tag, 0xffff - kBase - kTop), top = hn::Set(tag, kTop);
+    Ordered nearest = hn::Set(tag, 0xffff);
+    for (int v = 0; v < 4; ++v) {
+      const int g = group + v * kGroups / 4;
+      const auto inverse = numbers_.inverse[g], offset = numbers_.offset[g];
+      const EvenOdd weights = LoadEvenOdd<Source>(x + v * kOrdered);
+      const EvenOdd fixed = {hn::MulAdd(weights.even, inverse, offset),
+                             hn::MulAdd(weights.odd, inverse, offset)};
+      Ordered below = OrderedBits<0>(fixed);
+      if constexpr (kBelow < 16) below = hn::And(below, hn::Set(tag, (1 << kBelow) - 1));
+      nearest = hn::Min(nearest, below);
+      levels[v] = hn::And(hn::SaturatedAdd(OrderedBits<kBelow>(fixed), to_saturation), top);
     }
-    const AffineFit<L> fit = FitAffine<L>(-L::Load(lowest), L::Load(highest), kTop);
-    L::Store(fit.scale, scale_);
-    L::Store(fit.bias, bias_);
-    L::Store(Float(static_cast<float>(1 << kBelow)) / fit.scale, inverse_);
-    const int64_t at = first * BytesOf(stored_);
-    StoreNarrowed(stored_, fit.scale, count, scales_ + at);
-    StoreNarrowed(stored_, fit.bias, count, biases_ + at);
+    const auto beyond_doubt = hn::SaturatedSub(nearest, hn::Set(tag, AffineNumbers::kDoubt));
+    return hn::AllFalse(tag, hn::Eq(beyond_doubt, hn::Zero(tag)));
   }
 
   // Level = round((weight - bias) / scale), by true division, as MLX does. No level is negative, because the
   // scale's sign points from the bias to the other edge of the range, and none is so large that adding 1.5 *
   // 2^23 would not round it: the integer is in the sum's last bits.
-  template <WeightType kType>
-  void WriteByDivision(const void* weights, int64_t begin, int g, std::byte* packed) const {
-    const Float bias(bias_[g]), scale(scale_[g]), round(0x1.8p+23f);
-    const Int largest = L::Bits(Float(0x1.8p+23f + static_cast<float>(kTop)));
-    LevelWriter<kBits> writer(packed);
-    for (int i = 0; i < group_; i += kLanes) {
-      const Int level = L::Bits((LoadRow<kType>(weights, begin + i) - bias) / scale + round);
-      writer.Put(i, L::Min(level, largest) & Int(kTop));
+  template <int kGroups>
+  HWY_NOINLINE void WriteByDivision(const Bits* x, int group, uint8_t* packed) const {
+    const auto round = hn::Set(FloatTag(), 0x1.8p+23f);
+    Ordered levels[4];
+    for (int v = 0; v < 4; ++v) {
+      const int g = group + v * kGroups / 4;
+      const EvenOdd weights = LoadEvenOdd<Source>(x + v * kOrdered);
+      const auto rounded = [&](FloatVector weight) {
+        return hn::Add(hn::Div(hn::Sub(weight, numbers_.bias[g]), numbers_.scale[g]), round);
+      };
+      const EvenOdd fixed = {rounded(weights.even), rounded(weights.odd)};
+      levels[v] = hn::Min(OrderedBits<0>(fixed), hn::Set(OrderedTag(), kTop));
     }
-    writer.Finish(group_);
-  }
-
-  // Multiplying by the scale's inverse is faster than dividing, and rounds to the same level unless the
-  // quotient is next to the middle between two. So levels are computed in fixed point, and the bits below
-  // tell. What is added to the product lifts it above 2^23, where a float's last bit is 1, and the middle to
-  // kDoubt / 2. The rounding of inverse, product, sum and quotient is less than 1.3 together for levels below
-  // 2^(22 - kBelow); larger ones are cut to kTop either way.
-  static constexpr int kBelow = kBits == 8 ? 14 : 16;
-  static constexpr int kDoubt = 4;
-
-#if HWY_TARGET != HWY_SCALAR
-  // False, with some levels written, where one is in doubt.
-  template <WeightType kType, int kSteps>
-  QUANTD_LANE bool WriteByInverse(const void* weights, int64_t begin, int g, std::byte* packed) const {
-    const OrderedTag tag;
-    const Float bias(bias_[g]), inverse(inverse_[g]);
-    const Float lift(static_cast<float>((1 << 23) + (1 << (kBelow - 1)) + kDoubt / 2));
-    constexpr uint16_t kBase = (0x4b000000 >> kBelow) & 0xffff;  // what is left of the exponent of 2^23
-    const Ordered largest = hn::Set(tag, kBase + kTop), top = hn::Set(tag, kTop);
-    Ordered nearest = hn::Set(tag, 0xffff);
-    LevelWriter<kBits> writer(packed);
-    for (int i = 0; i < group_; i += kSteps * kLanes) {
-      // Step by step for all, not one after the other: a processor does not look as far ahead as a chain is
-      // long.
-      Float scaled[kSteps];
-      for (int s = 0; s < kSteps; ++s) scaled[s] = LoadRow<kType>(weights, begin + i + s * kLanes) - bias;
-      for (int s = 0; s < kSteps; ++s) scaled[s] = scaled[s] * inverse;
-      for (int s = 0; s < kSteps; ++s) scaled[s] = scaled[s] + lift;
-      for (int s = 0; s < kSteps; ++s) {
-        Ordered below = OrderedBits<0>(L::Bits(scaled[s]));
-        if constexpr (kBelow < 16) below = hn::And(below, hn::Set(tag, (1 << kBelow) - 1));
-        nearest = hn::Min(nearest, below);
-      }
-      Ordered levels[kSteps];
-      for (int s = 0; s < kSteps; ++s) levels[s] = OrderedBits<kBelow>(L::Bits(scaled[s]));
-      for (int s = 0; s < kSteps; ++s) levels[s] = hn::And(hn::Min(levels[s], largest), top);
-      for (int s = 0; s < kSteps; ++s) writer.Put(i + s * kLanes, levels[s]);
-    }
-    const Ordered doubt = hn::SaturatedSub(nearest, hn::Set(tag, kDoubt));
-    if (!hn::AllFalse(tag, hn::Eq(doubt, hn::Zero(tag)))) return false;
-    writer.Finish(group_);
-    return true;
-  }
-#endif
-
-  template <WeightType kType>
-  QUANTD_LANE void WriteLevels(const void* weights, int64_t begin, int g, std::byte* packed) const {
-#if HWY_TARGET != HWY_SCALAR
-    const bool done = group_ >= 2 * kLanes ? WriteByInverse<kType, 2>(weights, begin, g, packed)
-                                           : WriteByInverse<kType, 1>(weights, begin, g, packed);
-    if (done) return;
-#endif
-    WriteByDivision<kType>(weights, begin, g, packed);
+    StoreLevels<kBits>(levels, packed);
   }
 
   const int group_;
   const WeightType stored_;
-  std::byte* const packed_;
-  std::byte* const scales_;
-  std::byte* const biases_;
-  alignas(64) float scale_[kLanes];
-  alignas(64) float bias_[kLanes];
-  alignas(64) float inverse_[kLanes];  // times 2^kBelow
+  AffineNumbers numbers_;
 };
 
 template <int kBits>
 void EncodeAffine(const WeightRows& weights, int group, WeightType stored,
                   std::span<std::byte* const> planes) {
-  const int64_t groups = weights.rows * (weights.columns / group);
-  AffineEncoder<kBits> encoder(group, stored, planes);
-  switch (weights.type) {
-    case WeightType::kF32:
-      return encoder.template Run<WeightType::kF32>(weights.data, groups);
-    case WeightType::kF16:
-      return encoder.template Run<WeightType::kF16>(weights.data, groups);
-    case WeightType::kBf16:
-      return encoder.template Run<WeightType::kBf16>(weights.data, groups);
-  }
+  WithSource(weights, [&](auto source, const auto* x) {
+    AffineEncoder<decltype(source), kBits> encoder(group, stored);
+    encoder.Run(x, weights.rows * (weights.columns / group), AffinePlanes::Of(planes));
+  });
 }
+
+#endif
 
 template <int kBits>
 void DecodeAffine(std::span<const std::byte* const> planes, int64_t groups, int group, WeightType stored,

@@ -6,10 +6,11 @@
 // Scales are found for as many groups at once as there are lanes, a group in each; elements along the row.
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include "workers/quant/codecs/mlx_levels-inl.h"
 #include "workers/quant/lanes/even_odd-inl.h"
@@ -96,7 +97,7 @@ QUANTD_LANE typename L::Int ToE2M1ByDifference(typename L::Float value, WeightTy
   return nearest;
 }
 
-// How elements become codes: element = weight * inverse, or weight / scale where the inverse is 0.
+// An element is weight / scale, or weight * inverse where the inverse is not 0.
 template <class L>
 struct GroupScale {
   typename L::Int code;
@@ -165,100 +166,188 @@ struct Nvfp4Mode : Mxfp4Mode {
   static float ScaleFrom(int code) { return FromE4M3(code); }
 };
 
-template <class Mode, WeightType kType>
+// How a group's elements become codes.
+template <class L, class Mode>
+QUANTD_LANE typename L::Int CodeByDivision(typename L::Float weight, typename L::Float scale,
+                                           typename L::Mask is_certain, WeightType model_type) {
+  const auto element = weight / scale;
+  const auto code = Mode::template CodeOf<L>(element);
+  if (!L::Any(!is_certain)) return code;
+  return L::Select(is_certain, code, ToE2M1ByDifference<L>(element, model_type));
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+template <class Mode>
+void EncodeFloat(const WeightRows& weights, WeightType model_type, std::span<std::byte* const> planes) {
+  const int64_t groups = weights.rows * (weights.columns / Mode::kGroup);
+  auto* packed = reinterpret_cast<uint8_t*>(planes[0]);
+  for (int64_t g = 0; g < groups; ++g, packed += Mode::kGroup / 8 * Mode::kBits) {
+    float x[Mode::kGroup] = {};
+    Widen(weights, g * Mode::kGroup, Mode::kGroup, x);
+    float largest = 0.0f;
+    for (float weight : x) largest = std::max(largest, std::fabs(weight));
+    const auto scale = Mode::template ScaleOf<Lanes>(RoundedTo<Lanes>(model_type, largest / Mode::kLargest));
+    planes[1][g] = static_cast<std::byte>(scale.code);
+    uint8_t codes[Mode::kGroup];
+    for (int i = 0; i < Mode::kGroup; ++i) {
+      codes[i] = static_cast<uint8_t>(
+          CodeByDivision<Lanes, Mode>(x[i], scale.scale, largest < Mode::kMostCertain, model_type));
+    }
+    PackLevels<Mode::kBits>(codes, Mode::kGroup, packed);
+  }
+}
+
+#else
+
+template <class Mode, class Source>
 class FloatEncoder {
  public:
+  using Bits = typename Source::Bits;
+
   explicit FloatEncoder(WeightType model_type) : model_type_(model_type) {}
 
-  void Run(const std::byte* weights, int64_t groups, std::byte* packed, std::byte* codes) {
-    for (int64_t first = 0; first < groups; first += kLanes) {
-      const int count = static_cast<int>(std::min<int64_t>(kLanes, groups - first));
-      const std::byte* from = weights + first * kGroupBytes;
-      if (count % kTogether == 0) {
-        EncodeBatch(from, count, packed + first * kPackedBytes, codes + first);
-      } else {
-        EncodeOdd(from, count, packed + first * kPackedBytes, codes + first);
-      }
+  // Groups that follow each other in memory.
+  void Run(const Bits* x, int64_t groups, uint8_t* packed, std::byte* codes) {
+    for (; groups >= kBatch; groups -= kBatch) {
+      Encode(x, packed, codes);
+      x += kBatch * kGroup;
+      packed += kBatch * kPackedBytes;
+      codes += kBatch;
     }
+    if (groups == 0) return;
+    Bits rest[kBatch * kGroup] = {};
+    std::copy_n(x, groups * kGroup, rest);
+    uint8_t rest_packed[kBatch * kPackedBytes];
+    std::byte rest_codes[kBatch];
+    Encode(rest, rest_packed, rest_codes);
+    std::copy_n(rest_packed, groups * kPackedBytes, packed);
+    std::copy_n(rest_codes, groups, codes);
   }
 
  private:
   using L = Lanes;
-  using Float = L::Float;
-  using Int = L::Int;
-  static constexpr int kLanes = L::kCount;
+  static constexpr int kBatch = L::kCount;
   static constexpr int kGroup = Mode::kGroup;
-  static constexpr int kTogether = std::max(1, kLanes / kGroup);  // groups that one step along the row covers
-  static constexpr int64_t kGroupBytes = kGroup * BytesOf(kType);
-  static constexpr int64_t kPackedBytes = kGroup * Mode::kBits / 8;
+  static constexpr int kPackedBytes = kGroup / 8 * Mode::kBits;
+  static constexpr int kGroupsOfVector = std::max(1, kOrdered / kGroup);
 
-  // Where groups are encoded together and the last one is alone: beside one of zeros.
-  void EncodeOdd(const std::byte* from, int count, std::byte* packed, std::byte* codes) {
-    alignas(64) std::byte padded[(kLanes + 1) * kGroupBytes] = {};
-    std::byte all_packed[(kLanes + 1) * kPackedBytes], all_codes[kLanes + 1];
-    std::memcpy(padded, from, static_cast<size_t>(count * kGroupBytes));
-    EncodeBatch(padded, count + 1, all_packed, all_codes);
-    std::memcpy(packed, all_packed, static_cast<size_t>(count * kPackedBytes));
-    std::memcpy(codes, all_codes, static_cast<size_t>(count));
-  }
-
-  void EncodeBatch(const std::byte* from, int count, std::byte* packed, std::byte* codes) {
-    alignas(64) float largest[kLanes] = {}, scale[kLanes], inverse[kLanes];
-    alignas(64) uint32_t code[kLanes];
-    for (int g = 0; g < count; g += kTogether) {
-      Float magnitude = 0.0f;
-      for (int i = 0; i < kGroup; i += kLanes) magnitude = Larger(L::Abs(Weights(from, g, i)), magnitude);
-      StoreLargest<kTogether>(magnitude, largest + g);
-    }
-    const Float ratio = RoundedTo<L>(model_type_, L::Load(largest) / Float(Mode::kLargest));
+  void Encode(const Bits* x, uint8_t* packed, std::byte* codes) {
+    const LaneFloat largest = LargestMagnitudes<Source, kGroup>(x);
+    const LaneFloat ratio = RoundedTo<L>(model_type_, largest / LaneFloat(Mode::kLargest));
     const GroupScale<L> scales = Mode::template ScaleOf<L>(ratio);
+    alignas(64) uint32_t code[kBatch];
     L::Store(scales.code, code);
-    L::Store(scales.scale, scale);
-    L::Store(scales.inverse, inverse);
-    for (int g = 0; g < count; ++g) codes[g] = static_cast<std::byte>(code[g]);
-    for (int g = 0; g < count; g += kTogether) {
-      std::byte* to = packed + g * kPackedBytes;
-      if (*std::max_element(largest + g, largest + g + kTogether) >= Mode::kMostCertain) {
-        const Float divisor = SpreadOverRow<kTogether>(scale + g);
-        Write(from, g, to, [&](Float x) { return ToE2M1ByDifference<L>(x / divisor, model_type_); });
-      } else if (inverse[g] == 0.0f) {
-        const Float divisor = SpreadOverRow<kTogether>(scale + g);
-        Write(from, g, to, [&](Float x) { return Mode::template CodeOf<L>(x / divisor); });
-      } else {
-        const Float factor = SpreadOverRow<kTogether>(inverse + g);
-        Write(from, g, to, [&](Float x) { return Mode::template CodeOf<L>(x * factor); });
+    for (int g = 0; g < kBatch; ++g) codes[g] = static_cast<std::byte>(code[g]);
+
+    const auto is_certain = largest < LaneFloat(Mode::kMostCertain);
+    if constexpr (std::is_same_v<Source, Bf16Source> && Mode::kBits == 4) {
+      if (!L::Any(!is_certain | (scales.scale < LaneFloat(0x1p-120f)))) {
+        SetMiddles(scales.scale);
+        return Write(x, packed, [this](const Bits* at, int g) { return CodesByMiddles(at, g); });
       }
+    } else if (!L::Any(scales.inverse == LaneFloat(0.0f))) {
+      L::Store(scales.inverse, inverse_);
+      return Write(x, packed, [this](const Bits* at, int g) {
+        const LaneFloat inverse = OfGroups(inverse_ + g);
+        return Codes(at, [=](LaneFloat weights) { return Mode::template CodeOf<L>(weights * inverse); });
+      });
+    }
+    L::Store(scales.scale, scale_);
+    L::Store(largest, largest_);
+    Write(x, packed, [this](const Bits* at, int g) {
+      const LaneFloat scale = OfGroups(scale_ + g);
+      const auto certain = OfGroups(largest_ + g) < LaneFloat(Mode::kMostCertain);
+      return Codes(at, [&](LaneFloat weights) {
+        return CodeByDivision<L, Mode>(weights, scale, certain, model_type_);
+      });
+    });
+  }
+
+  // codes_of(weights, group) are the codes of a vector's weights.
+  template <class CodesOf>
+  static QUANTD_LANE void Write(const Bits* x, uint8_t* packed, CodesOf codes_of) {
+    for (int first = 0; first < kBatch * kGroup; first += kChunk, packed += kChunk / 8 * Mode::kBits) {
+      PrefetchBehind<kChunk * sizeof(*x)>(x + first);
+      Ordered codes[4];
+      for (int v = 0; v < 4; ++v)
+        codes[v] = codes_of(x + first + v * kOrdered, (first + v * kOrdered) / kGroup);
+      StoreLevels<Mode::kBits>(codes, packed);
     }
   }
 
-  static QUANTD_LANE Float Weights(const std::byte* from, int group, int i) {
-    return LoadRow<kType>(from, group * kGroup + i);
+  template <class CodeOf>
+  static QUANTD_LANE Ordered Codes(const Bits* x, CodeOf code_of) {
+    const EvenOdd weights = LoadEvenOdd<Source>(x);
+    const LaneInt codes = code_of(LaneFloat(weights.even, weights.odd));
+    return OrderedBits<0>({hn::BitCast(FloatTag(), codes.low), hn::BitCast(FloatTag(), codes.high)});
   }
 
-  // The elements of kTogether groups.
-  template <class CodeOf>
-  QUANTD_LANE void Write(const std::byte* from, int group, std::byte* packed, CodeOf code_of) const {
-    LevelWriter<Mode::kBits> writer(packed);
-    for (int i = 0; i < kTogether * kGroup; i += kLanes) writer.Put(i, code_of(Weights(from, group, i)));
-    writer.Finish(kTogether * kGroup);
+  // The numbers of the groups of a vector, for even and odd weights alike.
+  static QUANTD_LANE LaneFloat OfGroups(const float* numbers) {
+    const FloatTag tag;
+    if constexpr (kGroupsOfVector == 1) {
+      return LaneFloat(*numbers);
+    } else {
+      static_assert(kGroupsOfVector == 2);
+      const hn::Half<FloatTag> half;
+      const auto both = hn::Combine(tag, hn::Set(half, numbers[1]), hn::Set(half, numbers[0]));
+      return {both, both};
+    }
+  }
+
+  // The middles between E2M1's magnitudes, as multiples of a group's scale, have at most as many bits as
+  // BF16: magnitudes are compared with them as they are stored, and the quotient needs no division. Scales
+  // are such that no middle is a subnormal number.
+  static constexpr int kMiddles = 7;
+
+  QUANTD_LANE void SetMiddles(LaneFloat scale) {
+    constexpr float kMiddle[kMiddles] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f};
+    for (int i = 0; i < kMiddles; ++i)
+      L::Store(L::ShiftDown(L::Bits(scale * LaneFloat(kMiddle[i])), 16), middles_[i]);
+  }
+
+  QUANTD_LANE Ordered CodesByMiddles(const Bits* x, int group) const {
+    const OrderedTag tag;
+    const hn::RebindToSigned<OrderedTag> signed_tag;
+    const auto stored = hn::LoadU(tag, x);
+    const auto magnitude = hn::BitCast(signed_tag, hn::And(stored, hn::Set(tag, 0x7fff)));
+    const auto is_beyond = [&](int i) {
+      return hn::BitCast(tag, hn::VecFromMask(signed_tag, magnitude > Middle(i, group)));
+    };
+    const Ordered is_nonzero = is_beyond(0);
+    Ordered minus_code = is_nonzero;
+    for (int i = 1; i < kMiddles; ++i) minus_code = hn::Add(minus_code, is_beyond(i));
+    const auto sign = hn::And(hn::And(hn::ShiftRight<12>(stored), hn::Set(tag, 8)), is_nonzero);
+    return hn::Sub(sign, minus_code);
+  }
+
+  QUANTD_LANE hn::Vec<hn::RebindToSigned<OrderedTag> > Middle(int i, int group) const {
+    const hn::RebindToSigned<OrderedTag> tag;
+    const auto middle = [&](int g) { return static_cast<int16_t>(middles_[i][group + g]); };
+    if constexpr (kGroupsOfVector == 1) {
+      return hn::Set(tag, middle(0));
+    } else {
+      const hn::Half<decltype(tag)> half;
+      return hn::Combine(tag, hn::Set(half, middle(1)), hn::Set(half, middle(0)));
+    }
   }
 
   const WeightType model_type_;
+  alignas(64) float scale_[kBatch], inverse_[kBatch], largest_[kBatch];
+  alignas(64) uint32_t middles_[kMiddles][kBatch];
 };
 
 template <class Mode>
 void EncodeFloat(const WeightRows& weights, WeightType model_type, std::span<std::byte* const> planes) {
-  const auto* data = static_cast<const std::byte*>(weights.data);
-  const int64_t groups = weights.rows * (weights.columns / Mode::kGroup);
-  switch (weights.type) {
-    case WeightType::kF32:
-      return FloatEncoder<Mode, WeightType::kF32>(model_type).Run(data, groups, planes[0], planes[1]);
-    case WeightType::kF16:
-      return FloatEncoder<Mode, WeightType::kF16>(model_type).Run(data, groups, planes[0], planes[1]);
-    case WeightType::kBf16:
-      return FloatEncoder<Mode, WeightType::kBf16>(model_type).Run(data, groups, planes[0], planes[1]);
-  }
+  WithSource(weights, [&](auto source, const auto* x) {
+    FloatEncoder<Mode, decltype(source)> encoder(model_type);
+    encoder.Run(x, weights.rows * (weights.columns / Mode::kGroup), reinterpret_cast<uint8_t*>(planes[0]),
+                planes[1]);
+  });
 }
+
+#endif
 
 template <class Mode>
 void DecodeFloat(std::span<const std::byte* const> planes, int64_t groups, float* weights) {

@@ -46,42 +46,33 @@ QUANTD_LANE uint64_t UnpackEight(uint64_t bits) {
   return (bits & kOnes) | ((bits << (8 - kBits)) & (kOnes << 8));
 }
 
-// Collects the levels of one group, in order, and writes them packed.
+// `count` levels, a byte each, packed.
 template <int kBits>
-class LevelWriter {
- public:
-  explicit QUANTD_LANE LevelWriter(std::byte* packed) : packed_(reinterpret_cast<uint8_t*>(packed)) {}
-
-  // The levels of weights index … index + kCount: Lanes::Int, or Ordered where there is that.
-  template <class Levels>
-  QUANTD_LANE void Put(int index, Levels levels) {
-    if constexpr (kBits == 8) {
-      StoreBytes(levels, packed_ + index);
-    } else if constexpr (kPairs) {
-      StoreNibbles(levels, packed_ + index / 2);
-    } else {
-      StoreBytes(levels, levels_ + index);
-    }
+QUANTD_LANE void PackLevels(const uint8_t* levels, int count, uint8_t* packed) {
+  for (int i = 0; i < count; i += 8) {
+    uint64_t bytes;
+    std::memcpy(&bytes, levels + i, sizeof(bytes));
+    bytes = PackEight<kBits>(bytes);
+    std::memcpy(packed + i / 8 * kBits, &bytes, kBits);
   }
+}
 
-  // After the last of `count` levels.
-  QUANTD_LANE void Finish(int count) {
-    if constexpr (kBits != 8 && !kPairs) {
-      for (int i = 0; i < count; i += 8) {
-        uint64_t bytes;
-        std::memcpy(&bytes, levels_ + i, sizeof(bytes));
-        bytes = PackEight<kBits>(bytes);
-        std::memcpy(packed_ + i / 8 * kBits, &bytes, kBits);
-      }
-    }
+#if HWY_TARGET != HWY_SCALAR
+// Levels are packed a chunk at a time: four vectors.
+inline constexpr int kChunk = 4 * kOrdered;
+
+template <int kBits>
+QUANTD_LANE void StoreLevels(const Ordered (&levels)[4], uint8_t* packed) {
+  if constexpr (kBits == 4) {
+    StoreNibbles(levels, packed);
+  } else {
+    uint8_t bytes[kChunk];
+    uint8_t* const to = kBits == 8 ? packed : bytes;
+    for (int v = 0; v < 4; ++v) StoreBytes(levels[v], to + v * kOrdered);
+    if constexpr (kBits != 8) PackLevels<kBits>(bytes, kChunk, packed);
   }
-
- private:
-  static constexpr bool kPairs = kBits == 4 && Lanes::kCount > 1;
-
-  uint8_t* packed_;
-  uint8_t levels_[kBits == 8 || kPairs ? 1 : kLargestGroup];
-};
+}
+#endif
 
 // Levels of `count` weights, a byte each.
 template <int kBits>

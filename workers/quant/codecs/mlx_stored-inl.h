@@ -1,11 +1,12 @@
 // Scales and biases in the model's type.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "workers/quant/codec.h"
 #include "workers/quant/half.h"
-#include "workers/quant/lanes/even_odd-inl.h"
 #include "workers/quant/lanes/half-inl.h"
+#include "workers/quant/lanes/lanes-inl.h"
 #include "workers/quant/widen.h"
 
 #if defined(QUANTD_MLX_STORED_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -18,16 +19,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// Writes the first `count` lanes.
-inline void StoreNarrowed(WeightType type, Lanes::Float values, int count, std::byte* to) {
+// All lanes.
+inline void StoreNarrowed(WeightType type, Lanes::Float values, std::byte* to) {
   if (type == WeightType::kF32) {
     alignas(64) float floats[Lanes::kCount];
     Lanes::Store(values, floats);
-    std::memcpy(to, floats, static_cast<size_t>(count) * sizeof(float));
+    std::memcpy(to, floats, sizeof(floats));
   } else {
+    alignas(64) uint32_t narrowed[Lanes::kCount];
+    Lanes::Store(type == WeightType::kF16 ? ToHalf<Lanes>(values) : ToBf16<Lanes>(values), narrowed);
     uint16_t halves[Lanes::kCount];
-    StoreHalves(type == WeightType::kF16 ? ToHalf<Lanes>(values) : ToBf16<Lanes>(values), halves);
-    std::memcpy(to, halves, static_cast<size_t>(count) * sizeof(uint16_t));
+    std::copy_n(narrowed, Lanes::kCount, halves);
+    std::memcpy(to, halves, sizeof(halves));
   }
 }
 
