@@ -9,6 +9,7 @@
 #include "workers/quant/half.h"
 #include "workers/quant/lanes/half-inl.h"
 #include "workers/quant/lanes/inverse-inl.h"
+#include "workers/quant/lanes/sixteen_levels-inl.h"
 
 #if defined(QUANTD_IQ4_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_IQ4_INL_H_
@@ -20,44 +21,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// The values of the sixteen levels. (ggml's choice; a cubic is close to them, but not equal.) Tables are
-// local to functions: that is where a GPU may read them.
-QUANTD_TABLE const SmallTable& Iq4Values() {
-  static constexpr SmallTable kValues = {
-      {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}};
-  return kValues;
+// The values of the sixteen levels (ggml's choice; a cubic is close to them, but not equal), parted half-way
+// between neighbours.
+constexpr SixteenLevels Iq4Levels() {
+  return {{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+          {-115.5f, -93.5f, -74.0f, -57.0f, -42.0f, -28.5f, -16.0f, -4.5f, 7.0f, 19.0f, 31.5f, 45.5f, 61.0f,
+           79.0f, 101.0f}};
 }
-
-// Half-way between neighbouring values: what is not below belongs to the upper one.
-inline constexpr float kIq4Thresholds[15] = {-115.5f, -93.5f, -74.0f, -57.0f, -42.0f, -28.5f, -16.0f, -4.5f,
-                                             7.0f,    19.0f,  31.5f,  45.5f,  61.0f,  79.0f,  101.0f};
-
-// The thresholds that a binary search asks after kBits bits of the level are known, by those bits.
-template <int kBits>
-constexpr SmallTable MakeIq4Thresholds() {
-  SmallTable table{};
-  constexpr int kStep = 16 >> kBits;
-  for (int i = 0; i < 16; ++i) table.values[i] = kIq4Thresholds[(i % (1 << kBits)) * kStep + kStep / 2 - 1];
-  return table;
-}
-template <int kBits>
-QUANTD_TABLE const SmallTable& Iq4Thresholds() {
-  static constexpr SmallTable kThresholds = MakeIq4Thresholds<kBits>();
-  return kThresholds;
-}
-
-// Level whose value is nearest to x. NaN gives the highest, as in ggml.
 template <class L>
-QUANTD_LANE typename L::Int NearestIq4Level(typename L::Float x) {
-  using Int = typename L::Int;
-  const auto next = [&](Int bits, typename L::Float threshold) {
-    return bits + bits + L::Select(x < threshold, Int(0), Int(1));
-  };
-  Int level = L::Select(x < typename L::Float(kIq4Thresholds[7]), Int(0), Int(1));
-  level = next(level, L::template Lookup<8>(Iq4Thresholds<1>(), level));
-  level = next(level, L::template Lookup<8>(Iq4Thresholds<2>(), level));
-  return next(level, L::template Lookup<8>(Iq4Thresholds<3>(), level));
-}
+using Iq4Search = LevelSearch<L, Iq4Levels>;
 
 // The scale of one block: fifteen around the one that puts the largest weight on the lowest value are tried,
 // and the one of least weighted squares is kept.
@@ -74,7 +46,7 @@ QUANTD_LANE typename L::Float FitIq4Scale(const Weights& x, const Importance& w)
     Float sum_qx = 0.0f, sum_q2 = 0.0f;
     QUANTD_UNROLL
     for (int i = 0; i < 32; ++i) {
-      const Float value = L::template Lookup<16>(Iq4Values(), NearestIq4Level<L>(inverse * x[i]));
+      const Float value = Iq4Search<L>::Value(inverse * x[i]);
       const Float wq = w[i] * value;
       sum_qx = sum_qx + wq * x[i];
       sum_q2 = sum_q2 + wq * value;
@@ -117,8 +89,8 @@ QUANTD_LANE void StoreIq4Levels(const Weights& weights, int first, typename L::F
     Int bits = 0;
     for (int byte = 0; byte < 4; ++byte) {
       const int i = first + 4 * word + byte;
-      const Int low = NearestIq4Level<L>(inverse * weights[i]);
-      const Int high = NearestIq4Level<L>(inverse * weights[i + 16]);
+      const Int low = Iq4Search<L>::Level(inverse * weights[i]);
+      const Int high = Iq4Search<L>::Level(inverse * weights[i + 16]);
       bits = bits | (low | high << 4) << (8 * byte);
     }
     words.Set(first_word + word, bits);
@@ -198,8 +170,8 @@ struct Iq4Xs {
 
 QUANTD_TABLE void DecodeIq4Levels(const uint8_t* levels, float scale, float* weights) {
   for (int i = 0; i < 16; ++i) {
-    weights[i] = scale * Iq4Values().values[levels[i] & 15];
-    weights[i + 16] = scale * Iq4Values().values[levels[i] >> 4];
+    weights[i] = scale * Iq4Search<OneLane>::Table().values[levels[i] & 15];
+    weights[i + 16] = scale * Iq4Search<OneLane>::Table().values[levels[i] >> 4];
   }
 }
 
