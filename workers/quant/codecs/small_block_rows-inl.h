@@ -1,6 +1,7 @@
 // Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 along the row: what vector targets run where there is no importance matrix.
 // (small_blocks-inl.h has the same types as lane code: for importance matrices, for the scalar target and for
 // CUDA. Scales and their inverses come from there.)
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -18,35 +19,46 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// The levels of a block of 32, in 0 … top.
-class BlockLevels {
- public:
-  // level_of(weights) may be below 0 or above `top`: it is clamped.
-  template <class Source, class LevelOf>
-  static QUANTD_LANE BlockLevels Of(const typename Source::Bits* x, int top, LevelOf level_of) {
-    const ByteBlock levels = BytesOf32<uint8_t, Source>(x, level_of);
-    const auto most = hn::Set(ByteTag(), static_cast<uint8_t>(top));
-    return {hn::Min(levels.first, most), hn::Min(levels.second, most)};
-  }
+// Levels of a block of 32. level_of(weights) may be below 0 or above the largest level: it is clamped. Where
+// a scale has no finite inverse all of a block's are below 0.
 
-  // Byte i has level i below and level 16 + i above.
-  QUANTD_LANE void StoreNibbles(uint8_t* out) const {
-    const auto low = hn::Set(ByteTag(), 15);
-    const hn::Full128<uint16_t> wide;
-    const auto shifted = hn::ShiftLeft<4>(hn::BitCast(wide, hn::And(second_, low)));
-    hn::StoreU(hn::Or(hn::And(first_, low), hn::BitCast(ByteTag(), shifted)), ByteTag(), out);
-  }
-  // Bit i of four bytes is the fifth bit of level i.
-  QUANTD_LANE void StoreFifthBits(uint8_t* out) const {
-    const auto fifth = hn::Set(ByteTag(), 16);
-    hn::StoreMaskBits(ByteTag(), hn::TestBit(first_, fifth), out);
-    hn::StoreMaskBits(ByteTag(), hn::TestBit(second_, fifth), out + 2);
-  }
+// Levels of four bits: byte i has level i below and level 16 + i above.
+template <class Source, class LevelOf>
+QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
+  UseHalvesOf32<Source>(x, level_of, [&](int i, auto low, auto high) {
+    const hn::DFromV<decltype(low)> tag;
+    const auto most = hn::Set(tag, 15);
+    const auto both = hn::Or(hn::Min(low, most), hn::ShiftLeft<4>(hn::Min(high, most)));
+    const hn::Rebind<uint8_t, decltype(tag)> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, both), bytes, out + i);
+  });
+}
 
- private:
-  QUANTD_LANE BlockLevels(ByteVector first, ByteVector second) : first_(first), second_(second) {}
-  ByteVector first_, second_;  // of weights 0 … 15, 16 … 31
-};
+// Levels of five bits: bit i of four bytes is the fifth bit of level i, then the nibbles follow.
+template <class Source, class LevelOf>
+QUANTD_LANE void StoreFiveBits(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
+  const ByteBlock levels = BytesOf32<uint8_t, Source>(x, level_of);
+  const auto most = hn::Set(ByteTag(), 31), nibble = hn::Set(ByteTag(), 15);
+  const ByteVector first = hn::Min(levels.first, most), second = hn::Min(levels.second, most);
+  const hn::Full128<int8_t> tag;
+  const auto has_fifth = [=](ByteVector level) {
+    return hn::Gt(hn::BitCast(tag, level), hn::BitCast(tag, nibble));
+  };
+  hn::StoreMaskBits(tag, has_fifth(first), out);
+  hn::StoreMaskBits(tag, has_fifth(second), out + 2);
+  const hn::Full128<uint16_t> wide;
+  const auto high = hn::ShiftLeft<4>(hn::BitCast(wide, hn::And(second, nibble)));
+  hn::StoreU(hn::Or(hn::And(first, nibble), hn::BitCast(ByteTag(), high)), ByteTag(), out + 4);
+}
+
+template <int kBits, class Source, class LevelOf>
+QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
+  if constexpr (kBits == 4) {
+    StoreNibbles<Source>(x, level_of, out);
+  } else {
+    StoreFiveBits<Source>(x, level_of, out);
+  }
+}
 
 // The extremes of a batch of blocks from which the others follow: the largest of the bits as signed numbers
 // is the largest positive weight, the largest as unsigned numbers the negative weight of largest magnitude.
@@ -67,11 +79,11 @@ class SignedExtremes {
   QUANTD_LANE LaneFloat Peaks() {
     LaneFloat positive = BlockValues<Source>(positive_);
     const LaneFloat negative = BlockValues<Source>(negative_);
-    if (Lanes::Any((Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative))) {
-      for (int block = 0; block < Lanes::kCount; ++block) {
-        if ((positive_[block] ^ negative_[block]) == kSignBit<Bits>) {
-          positive_[block] = FirstOf(positive_[block], x_ + block * kSmallBlock);
-        }
+    const LaneMask ties = (Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative);
+    if (Lanes::Any(ties)) {
+      for (uint32_t left = BitsOf(ties); left != 0; left &= left - 1) {
+        const int block = std::countr_zero(left);
+        positive_[block] = FirstOf(positive_[block], x_ + block * kSmallBlock);
       }
       positive = BlockValues<Source>(positive_);
     }
@@ -81,19 +93,26 @@ class SignedExtremes {
 
   // The smallest and the largest weights; the first zero where the smallest is one.
   QUANTD_LANE void Range(LaneFloat& low, LaneFloat& high) {
-    HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
-    FindExtremes<Bits, kSmallBlock>(
-        x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
-    const LaneFloat positive = BlockValues<Source>(positive_), other = BlockValues<Source>(smallest);
-    high = Lanes::Select(Lanes::Bits(positive) < LaneInt(0), other, positive);
-    LaneFloat negative = BlockValues<Source>(negative_);
-    if (Lanes::Any((negative == LaneFloat(0.0f)) & !(Lanes::Bits(negative) == Lanes::Bits(other)))) {
-      for (int block = 0; block < Lanes::kCount; ++block) {
-        if (negative_[block] == kSignBit<Bits>) negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
+    low = BlockValues<Source>(negative_);
+    high = BlockValues<Source>(positive_);
+    const LaneMask zeros = Lanes::Bits(low) == Lanes::Bits(LaneFloat(-0.0f));
+    if (Lanes::Any(zeros)) {
+      for (uint32_t left = BitsOf(zeros); left != 0; left &= left - 1) {
+        const int block = std::countr_zero(left);
+        negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
       }
-      negative = BlockValues<Source>(negative_);
     }
-    low = Lanes::Select(Lanes::Bits(negative) < LaneInt(0), negative, other);
+    const LaneMask all_negative = Lanes::Bits(high) < LaneInt(0),
+                   any_negative = Lanes::Bits(low) < LaneInt(0);
+    if (Lanes::Any(all_negative | !any_negative)) {
+      HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
+      FindExtremes<Bits, kSmallBlock>(
+          x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
+      const LaneFloat other = BlockValues<Source>(smallest);
+      high = Lanes::Select(all_negative, other, high);
+      low = Lanes::Select(any_negative, low, other);
+    }
+    low = Lanes::Select(zeros, BlockValues<Source>(negative_), low);
   }
 
  private:
@@ -110,11 +129,30 @@ class SignedExtremes {
     }
   };
 
-  // The first of a block's weights that has the same magnitude.
-  static Bits FirstOf(Bits weight, const Bits* x) {
-    int i = 0;
-    while (i < kSmallBlock - 1 && ((x[i] ^ weight) & ~kSignBit<Bits>) != 0) ++i;
-    return x[i];
+  // Bit i for lane i.
+  template <class Tag>
+  static QUANTD_LANE uint32_t MaskBits(Tag tag, hn::Mask<Tag> mask) {
+    uint8_t bytes[8] = {};
+    hn::StoreMaskBits(tag, mask, bytes);
+    uint32_t bits;
+    std::memcpy(&bits, bytes, sizeof bits);
+    return bits;
+  }
+  static QUANTD_LANE uint32_t BitsOf(LaneMask blocks) {
+    return MaskBits(FloatTag(), blocks.low) | MaskBits(FloatTag(), blocks.high) << Lanes::kPerVector;
+  }
+
+  // The first of a block's weights that has the same magnitude. There is one.
+  static QUANTD_LANE Bits FirstOf(Bits weight, const Bits* x) {
+    const hn::CappedTag<Bits, kSmallBlock> tag;
+    const auto sign = hn::Set(tag, kSignBit<Bits>), magnitude = hn::Set(tag, weight & ~kSignBit<Bits>);
+    constexpr int kPerVector = static_cast<int>(hn::MaxLanes(tag));
+    uint32_t same = 0;
+    for (int i = 0; i < kSmallBlock; i += kPerVector) {
+      const auto is_same = hn::Eq(hn::AndNot(sign, hn::LoadU(tag, x + i)), magnitude);
+      same |= MaskBits(tag, is_same) << i;
+    }
+    return x[std::countr_zero(same)];
   }
 
   const Bits* x_;
@@ -132,18 +170,17 @@ class SymmetricRows {
 
   explicit QUANTD_LANE SymmetricRows(const Bits* x) {
     const LaneFloat scales = Code::ScaleOf(SignedExtremes<Source>(x).Peaks());
-    Lanes::Store(ToHalf<Lanes>(scales), halves_);
+    Lanes::Store(HalvesOf(scales), halves_);
     inverses_.Set(InverseOrZero<Lanes>(scales));
   }
 
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
     const auto inverse = inverses_[block], offset = hn::Set(FloatTag(), Code::kOffset);
-    const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
+    const auto level_of = [=](FloatVector weights) {
       return Lanes::TruncateVector(hn::Add(hn::Mul(weights, inverse), offset));
-    });
+    };
     std::memcpy(out, halves_ + block, 2);
-    if constexpr (kBits == 5) levels.StoreFifthBits(out + 2);
-    levels.StoreNibbles(out + kBytes - 16);
+    StoreLevels<kBits, Source>(x, level_of, out + 2);
   }
 
  private:
@@ -163,7 +200,7 @@ class RangeRows {
     LaneFloat low, high;
     SignedExtremes<Source>(x).Range(low, high);
     const LaneFloat scales = Code::ScaleOf(low, high);
-    Lanes::Store(ToHalf<Lanes>(scales) | ToHalf<Lanes>(low) << 16, heads_);
+    Lanes::Store(HalvesOf(scales) | HalvesOf(low) << 16, heads_);
     inverses_.Set(InverseOrZero<Lanes>(scales));
     minima_.Set(low);
   }
@@ -171,12 +208,11 @@ class RangeRows {
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
     const auto inverse = inverses_[block], minimum = minima_[block],
                offset = hn::Set(FloatTag(), Code::kOffset);
-    const BlockLevels levels = BlockLevels::Of<Source>(x, Code::kTop, [=](FloatVector weights) {
+    const auto level_of = [=](FloatVector weights) {
       return Lanes::TruncateVector(hn::Add(hn::Mul(hn::Sub(weights, minimum), inverse), offset));
-    });
+    };
     std::memcpy(out, heads_ + block, 4);
-    if constexpr (kBits == 5) levels.StoreFifthBits(out + 4);
-    levels.StoreNibbles(out + kBytes - 16);
+    StoreLevels<kBits, Source>(x, level_of, out + 4);
   }
 
  private:
@@ -201,7 +237,7 @@ class Q8_0Rows {
 
   explicit QUANTD_LANE Q8_0Rows(const Bits* x) {
     const LaneFloat scales = Q8_0<Lanes>::ScaleOf(LargestMagnitudes<Source, kSmallBlock>(x));
-    Lanes::Store(ToHalf<Lanes>(scales), halves_);
+    Lanes::Store(HalvesOf(scales), halves_);
     inverses_.Set(FiniteInverses(scales));  // levels are 0 where the inverse is 0 or infinite
   }
 

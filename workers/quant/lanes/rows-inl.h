@@ -96,6 +96,16 @@ QUANTD_LANE hn::Vec<HalfTag> NarrowToHalf(FloatVector v) {
 #endif
 }
 
+// ToHalf of lanes that are not NaN, in the instruction where there is one.
+QUANTD_LANE LaneInt HalvesOf(LaneFloat values) {
+#if HWY_TARGET <= HWY_AVX2
+  return {hn::PromoteTo(IntTag(), NarrowToHalf(values.low)),
+          hn::PromoteTo(IntTag(), NarrowToHalf(values.high))};
+#else
+  return ToHalf<Lanes>(values);
+#endif
+}
+
 // Calls run(source, bits) with the source of the weights' type.
 template <class Run>
 QUANTD_LANE void WithSource(const WeightRows& weights, Run run) {
@@ -249,18 +259,41 @@ QUANTD_LANE ByteBlock JoinBytes(Part part) {
   }
 }
 
+// Integers of pair i of vectors of weights at x as 16-bit ones.
+template <class Source, class IntegersOf>
+QUANTD_LANE WordVector WordsOfPair(const typename Source::Bits* x, int i, IntegersOf integers_of) {
+  FloatVector a, b;
+  Source::LoadPair(x + i * 2 * Lanes::kPerVector, a, b);
+  return PackPair<Source::kPairsByParts>(integers_of(a), integers_of(b));
+}
+
 // Integers of 32 weights at x as `Byte`s, `integers_of` a vector of weights. Those that no Byte holds become
 // the nearest one.
 template <class Byte, class Source, class IntegersOf>
 QUANTD_LANE ByteBlock BytesOf32(const typename Source::Bits* x, IntegersOf integers_of) {
   constexpr int kPair = 2 * Lanes::kPerVector;
   const auto pair = [&](int i) {
-    FloatVector a, b;
-    Source::LoadPair(x + i * kPair, a, b);
-    const auto words = PackPair<Source::kPairsByParts>(integers_of(a), integers_of(b));
+    const auto words = WordsOfPair<Source>(x, i, integers_of);
     return hn::BitCast(hn::CappedTag<uint8_t, kPair>(), hn::DemoteTo(hn::CappedTag<Byte, kPair>(), words));
   };
   return JoinBytes(pair);
+}
+
+// Calls use(i, words, other words) with integers of weights i … and 16 + i … of 32, until all were used.
+template <class Source, class IntegersOf, class Use>
+QUANTD_LANE void UseHalvesOf32(const typename Source::Bits* x, IntegersOf integers_of, Use use) {
+  constexpr int kPair = 2 * Lanes::kPerVector;
+  if constexpr (kPair == 32) {
+    const auto words = WordsOfPair<Source>(x, 0, integers_of);
+    const hn::Half<WordTag> half;
+    use(0, hn::LowerHalf(half, words), hn::UpperHalf(half, words));
+  } else {
+    constexpr int kPairs = 16 / kPair;
+    for (int i = 0; i < kPairs; ++i) {
+      const auto words = WordsOfPair<Source>(x, i, integers_of);
+      use(i * kPair, words, WordsOfPair<Source>(x, kPairs + i, integers_of));
+    }
+  }
 }
 
 // 1 / scales; 0 where there is no such number or a subnormal scale has an infinite inverse.
