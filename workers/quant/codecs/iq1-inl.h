@@ -110,7 +110,7 @@ QUANTD_LANE Iq1SubBlock<L, N / 8> FitIq1SubBlock(const typename L::template Floa
   Iq1SubBlock<L, N / 8> made;
   Float scale = L::Select(is_negative, -split.scale, split.scale);
   made.negative = L::Select(is_negative, split.variant ^ Int(Sums<L, N>::kVariants - 1), split.variant);
-  auto moved = scale < scale;
+  typename L::Mask moved = Float(0.0f) > Float(0.0f);
   Float sum_qx = 0.0f, sum_q2 = 0.0f;
   for (int group = 0; group < N / 8; ++group) {
     const Iq1Values<L> values(made.negative, Sums<L, N>::VariantBit(group));

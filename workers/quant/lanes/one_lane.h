@@ -18,11 +18,6 @@
 
 namespace quantd::quant {
 
-// Sixteen floats that lanes look up by index. A table of eight is written twice.
-struct SmallTable {
-  alignas(64) float values[16];
-};
-
 struct OneLane {
   using Float = float;
   using Int = int32_t;
@@ -89,12 +84,6 @@ struct OneLane {
   // table[index]: indices are never negative and within the table.
   static QUANTD_LANE int32_t Gather(const int32_t* table, int32_t index) { return table[index]; }
   static QUANTD_LANE float Gather(const float* table, int32_t index) { return table[index]; }
-
-  // table[index], index below kSize: 8 or 16.
-  template <int kSize>
-  static QUANTD_LANE float Lookup(const SmallTable& table, int32_t index) {
-    return table.values[index];
-  }
 
   // Nearest integer, ties to even, as ggml finds it: 1.5 * 2^23 is added and the integer read from the
   // mantissa. Outside ±2^22 the result wraps, and NaN gives 0; the searches reach such values.

@@ -214,11 +214,6 @@ struct VectorLanes {
     return {hn::GatherIndex(FloatTag(), table, index.low), hn::GatherIndex(FloatTag(), table, index.high)};
   }
 
-  template <int kSize>
-  static QUANTD_LANE LaneFloat Lookup(const SmallTable& table, LaneInt index) {
-    return {LookupVector<kSize>(table, index.low), LookupVector<kSize>(table, index.high)};
-  }
-
   static constexpr float kRoundingBias = 12582912.0f;
   static constexpr int32_t kBiasBits = 0x4b400000;  // of kRoundingBias
 
@@ -237,25 +232,6 @@ struct VectorLanes {
         (Bits(value + LaneFloat(kRoundingBias)) & LaneInt(0x007fffff)) | LaneInt(0x4b000000);
     return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) -
            LaneFloat(kRoundingBias);
-  }
-
- private:
-  // A table of as many entries as a vector has lanes is one permutation; a longer one is cut in halves.
-  template <int kSize>
-  static QUANTD_LANE hn::Vec<FloatTag> LookupVector(const SmallTable& table, hn::Vec<IntTag> index,
-                                                    int first = 0) {
-    const FloatTag tag;
-    const IntTag int_tag;
-    if constexpr (kSize <= kPerVector) {
-      const auto lane = hn::And(index, hn::Set(int_tag, kPerVector - 1));
-      return hn::TableLookupLanes(hn::Load(tag, table.values + first), hn::IndicesFromVec(tag, lane));
-    } else {
-      constexpr int kHalf = kSize / 2;
-      const auto low = LookupVector<kHalf>(table, index, first);
-      const auto high = LookupVector<kHalf>(table, index, first + kHalf);
-      const auto is_high = hn::TestBit(index, hn::Set(int_tag, kHalf));
-      return hn::IfThenElse(hn::RebindMask(tag, is_high), high, low);
-    }
   }
 };
 
