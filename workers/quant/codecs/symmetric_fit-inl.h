@@ -102,7 +102,9 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
     sum_lx = sum_lx + w * x[i] * level;
     sum_l2 = sum_l2 + w * level * level;
   }
-  for (int round = 0; round < 5; ++round) {
+  // A lane is done after a round in which none of its levels moved: the next would be the same.
+  Mask active = !is_negligible;
+  for (int round = 0; round < 5 && L::Any(active); ++round) {
     Mask changed = Float(0.0f) > Float(0.0f);
     QUANTD_UNROLL
     for (int i = 0; i < N; ++i) {
@@ -113,7 +115,7 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
       // number). In most blocks none does, which is seen without the division; 0.49 leaves room for rounding
       // errors.
       const Float distance = L::Abs(x[i] * rest_l2 - level * rest_lx);
-      const Mask may_move = (rest_lx > Float(0.0f)) & !(distance < Float(0.49f) * rest_lx);
+      const Mask may_move = active & (rest_lx > Float(0.0f)) & !(distance < Float(0.49f) * rest_lx);
       if (!L::Any(may_move)) continue;
       const Float moved = L::NearestLevel(x[i] * rest_l2 / rest_lx, -half_range, half_range - 1);
       const Float new_lx = rest_lx + wx * moved;
@@ -125,7 +127,7 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
       sum_l2 = L::Select(better, new_l2, sum_l2);
       changed = changed | better;
     }
-    if (!L::Any(changed & !is_negligible)) break;
+    active = changed;
   }
   QUANTD_UNROLL
   for (int i = 0; i < N; ++i) {
