@@ -22,8 +22,6 @@ using quant::FindCodec;
 // Tensor names have about 30 bytes; compiling an expression may take the square of its length.
 constexpr size_t kLongestExpression = 4096;
 
-bool IsQuantized(const Codec& codec) { return codec.weights_per_block() > 1; }
-
 bool IsMatrix(const ModelTensor& tensor) { return tensor.source.shape.size() >= 2; }
 
 // What a tensor's columns force where a block does not divide them.
@@ -105,7 +103,7 @@ class TypeChooser {
     const bool is_measured = !is_embedding && tensor.role != TensorRole::kOutput;
     if (const std::optional<int64_t> columns = ImportanceColumns(name)) {
       if (*columns == tensor.source.columns()) return absl::OkStatus();
-      if (!is_embedding && IsQuantized(codec)) {
+      if (!is_embedding && codec.IsQuantized()) {
         return InvalidField("options[imatrix]", absl::StrCat("has ", *columns, " columns for ", name,
                                                              ", which has ", tensor.source.columns()));
       }
@@ -145,7 +143,7 @@ class TypeChooser {
     if (options_.token_embedding != nullptr && tensor.role == TensorRole::kTokenEmbedding)
       return options_.token_embedding;
     if (options_.output != nullptr && tensor.role == TensorRole::kOutput) return options_.output;
-    if (!IsQuantized(*default_)) return default_;
+    if (!default_->IsQuantized()) return default_;
     const std::string name = GgufName(tensor);
     const Codec* asked = nullptr;
     for (Pattern& pattern : patterns_) {
