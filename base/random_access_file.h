@@ -23,6 +23,10 @@ class RandomAccessFile {
   // Fills all of `out` from `offset`. OUT_OF_RANGE when the range passes the end; other errors are the
   // medium's.
   virtual absl::Status ReadAt(uint64_t offset, std::span<std::byte> out) const = 0;
+
+  // That ReadAt will soon ask for these bytes, as far as the file has them: slow media may fetch them
+  // meanwhile.
+  virtual void WillRead(uint64_t offset, uint64_t length) const;
 };
 
 // Opens a regular file of the local file system.

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "workers/engine/job.h"
 #include "workers/models/model.h"
@@ -54,6 +55,12 @@ v1::ModelSummary Summarize(const Model& model) {
   return summary;
 }
 
+std::string SourceNames(const Model& model, const OutputTensor& output) {
+  return absl::StrJoin(output.sources, ", ", [&](std::string* out, const SourceSlice& slice) {
+    absl::StrAppend(out, model.tensors[slice.tensor].source.name);
+  });
+}
+
 v1::Plan DescribePlan(const Model& model, const JobPlan& plan, const v1::Assignment& assignment) {
   v1::Plan out;
   out.set_memory_bytes(plan.memory_bytes);
@@ -71,7 +78,7 @@ v1::Plan DescribePlan(const Model& model, const JobPlan& plan, const v1::Assignm
       listed->set_type(std::string(tensor.codec->name()));
       listed->mutable_shape()->Assign(tensor.shape.begin(), tensor.shape.end());
       listed->set_bytes(tensor.bytes());
-      if (tensor.source.has_value()) listed->set_source(model.tensors[*tensor.source].source.name);
+      if (!tensor.sources.empty()) listed->set_source(SourceNames(model, tensor));
     }
     for (const FileSize& file : plan.targets[t]->writer->Files()) {
       v1::PlannedFile* listed = planned->add_files();

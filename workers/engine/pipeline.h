@@ -1,8 +1,8 @@
 // Reads every source tensor once and writes all targets from it.
 //
-// A reader cuts tensors into tiles (whole rows, at most kTileWeights weights unless one row is longer),
-// encoders turn tiles into bytes for every target, a writer appends them in order. The three overlap; at most
-// 2 * threads + 2 tiles exist at a time, whatever the model's size.
+// A reader cuts tensors into tiles (schedule.h: whole rows, at most kTileWeights weights unless one row is
+// longer), encoders turn tiles into bytes for every target, a writer appends them in order. The three
+// overlap; at most 2 * threads + 2 tiles exist at a time, whatever the model's size.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "workers/engine/device_policy.h"
+#include "workers/engine/schedule.h"
 #include "workers/engine/tile_encoder.h"
 #include "workers/engine/verification.h"
 #include "workers/formats/artifact_sink.h"
@@ -20,8 +21,6 @@
 #include "workers/models/targets/target.h"
 
 namespace quantd {
-
-inline constexpr int64_t kTileWeights = int64_t{1} << 19;
 
 // A target while it is written.
 struct TargetRun {

@@ -66,12 +66,21 @@ absl::Status ReadChunks(const RandomAccessFile& file, const std::function<absl::
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenFile(const ArtifactStore& artifact,
+                                                           const std::string& path) {
+  for (const StoredFile& stored : artifact.files()) {
+    if (stored.path == path) return artifact.Open(stored);
+  }
+  return absl::NotFoundError(absl::StrCat("the artifact has no ", path));
+}
+
 absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, const ArtifactStore& artifact,
                                                   const StoredFile& stored,
                                                   const std::function<absl::Status()>& keep_going) {
   ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, artifact.Open(stored));
   if (file->size() != static_cast<uint64_t>(stored.size)) return Differs(stored.path, "the size");
-  absl::StatusOr<std::vector<StoredTensor>> described = writer.ReadBack(stored.path, *file);
+  absl::StatusOr<std::vector<StoredTensor>> described =
+      writer.ReadBack(stored.path, *file, [&](const std::string& path) { return OpenFile(artifact, path); });
   if (!described.ok())
     return Differs(stored.path, absl::StrCat("the header (", std::string(described.status().message()), ")"));
   // The file's digest and its tensors' are computed side by side, each in a pass of its own: hashing takes

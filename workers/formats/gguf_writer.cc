@@ -129,8 +129,8 @@ class GgufWriter final : public ModelWriter {
     return {output.name, std::string(output.codec->name()), output.shape};
   }
 
-  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
-                                                     const RandomAccessFile& file) const override {
+  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path, const RandomAccessFile& file,
+                                                     const OpenArtifactFile&) const override {
     if (path != path_) return std::vector<StoredTensor>();
     ASSIGN_OR_RETURN(GgufFile header, ReadGgufHeader(file));
     std::vector<StoredTensor> tensors;

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +24,9 @@ struct FileSize {
   int64_t bytes;
 };
 
+using OpenArtifactFile =
+    std::function<absl::StatusOr<std::unique_ptr<RandomAccessFile>>(const std::string& path)>;
+
 // Used by one thread. Tensors are appended in the plan's order, one after the other; the planes of a tensor
 // may be appended in turns (a tile of each). Each plane's bytes arrive in order.
 class ModelWriter {
@@ -38,9 +43,12 @@ class ModelWriter {
   // How a reader of this format will find the plane of a tensor: name, type and shape.
   virtual StoredTensor Describe(size_t tensor, size_t plane) const = 0;
 
-  // Reads the header of a file that was written, by this format's reader. Empty for files without tensors.
+  // Finds the tensors in a file that was written, by this format's reader. Empty for files without tensors.
+  // `open` opens other files of the artifact, for formats whose headers are not in the file that has the
+  // bytes.
   virtual absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
-                                                             const RandomAccessFile& file) const = 0;
+                                                             const RandomAccessFile& file,
+                                                             const OpenArtifactFile& open) const = 0;
 };
 
 }  // namespace quantd

@@ -87,8 +87,8 @@ class SafetensorsWriter final : public ModelWriter {
     return {entry.name, entry.dtype, entry.shape};
   }
 
-  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path,
-                                                     const RandomAccessFile& file) const override {
+  absl::StatusOr<std::vector<StoredTensor>> ReadBack(const std::string& path, const RandomAccessFile& file,
+                                                     const OpenArtifactFile&) const override {
     if (!absl::EndsWith(path, ".safetensors")) return std::vector<StoredTensor>();
     return ReadSafetensorsHeader(file);
   }

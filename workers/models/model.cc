@@ -1,6 +1,8 @@
 #include "workers/models/model.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -40,6 +42,31 @@ absl::StatusOr<Model> OpenHuggingFaceModel(const CheckpointFiles& files) {
   return model;
 }
 
+// Puts query, key and value of each layer, in this order, where the first of them was.
+void JoinQueryKeyValue(std::vector<ModelTensor>& tensors) {
+  const auto is_part = [](const ModelTensor& tensor) {
+    return tensor.role == TensorRole::kAttentionQuery || tensor.role == TensorRole::kAttentionKey ||
+           tensor.role == TensorRole::kAttentionValue;
+  };
+  std::map<int64_t, std::vector<ModelTensor>> parts;  // by layer
+  for (ModelTensor& tensor : tensors) {
+    if (is_part(tensor)) parts[tensor.layer].push_back(tensor);
+  }
+  std::vector<ModelTensor> ordered;
+  for (ModelTensor& tensor : tensors) {
+    if (!is_part(tensor)) {
+      ordered.push_back(std::move(tensor));
+      continue;
+    }
+    std::vector<ModelTensor>& joined = parts[tensor.layer];
+    std::sort(joined.begin(), joined.end(),
+              [](const ModelTensor& a, const ModelTensor& b) { return a.role < b.role; });
+    std::move(joined.begin(), joined.end(), std::back_inserter(ordered));
+    joined.clear();
+  }
+  tensors = std::move(ordered);
+}
+
 bool HasGguf(const CheckpointFiles& files) {
   const std::vector<std::string> paths = files.Paths();
   return std::any_of(paths.begin(), paths.end(),
@@ -64,6 +91,7 @@ absl::StatusOr<Model> OpenModel(const CheckpointFiles& files, std::string displa
   if (!has_config && !HasGguf(files))
     return absl::InvalidArgumentError("the checkpoint has neither config.json nor a *.gguf file");
   ASSIGN_OR_RETURN(Model model, has_config ? OpenHuggingFaceModel(files) : OpenGgufModel(files));
+  JoinQueryKeyValue(model.tensors);
   model.display_name = std::move(display_name);
   model.files = &files;
   return model;

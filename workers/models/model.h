@@ -38,7 +38,8 @@ struct Model {
   // Of a GGUF file: its metadata and factors. Empty for a Hugging Face folder.
   std::optional<GgufMetadata> gguf_metadata;
   std::vector<FrequencyFactors> frequency_factors;
-  // In the order of the source's bytes, so that one pass reads them without seeking back.
+  // In the order of the source's bytes, so that one pass reads them without seeking; only query, key and
+  // value of a layer stand together in this order, because some formats join them.
   std::vector<ModelTensor> tensors;
   // Points at the files it was opened from; they outlive it.
   const CheckpointFiles* files;

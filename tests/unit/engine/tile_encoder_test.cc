@@ -34,11 +34,12 @@ std::vector<float> Counting(size_t count) {
 }
 
 // Rows of F32 weights, encoded by the CPU.
-EncodedTile EncodeTile(const OutputTensor& output, const std::vector<float>& weights, int64_t rows) {
+EncodedTile EncodeTile(const OutputTensor& output, const std::vector<float>& weights, int64_t rows,
+                       RowOrder order = RowOrder::kAsSource) {
   const std::unique_ptr<quant::TileEncoder> cpu = *quant::OpenCpuDevice()->NewEncoder();
-  const SourceRows source{quant::FindCodec("F32"), std::as_bytes(std::span(weights)), 0, rows,
+  const SourceRows source{quant::FindCodec("F32"), std::as_bytes(std::span(weights)), rows,
                           static_cast<int64_t>(weights.size()) / rows};
-  const OutputTensor* outputs[] = {&output};
+  const OutputRows outputs[] = {{&output, 0, order}};
   EncodedTile tiles[1];
   const auto bad = OutputEncoder(*cpu).Encode(source, outputs, tiles);
   EXPECT_TRUE(bad.ok() && !bad->has_value());
@@ -58,12 +59,24 @@ TEST(EncodeTile, ReordersTheRowsOfEveryHead) {
   output.rows_per_head = 6;
   EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12).planes[0]),
               ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
-  output.row_order = RowOrder::kHalvesToPairs;
-  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12).planes[0]),
+  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12, RowOrder::kHalvesToPairs).planes[0]),
               ElementsAre(0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11));
-  output.row_order = RowOrder::kPairsToHalves;
-  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12).planes[0]),
+  EXPECT_THAT(Floats(EncodeTile(output, Counting(12), 12, RowOrder::kPairsToHalves).planes[0]),
               ElementsAre(0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11));
+}
+
+TEST(EncodeTile, PutsTheColumnsOfATransposedTensorFirst) {
+  OutputTensor output = Output("F32", {2, 3});
+  output.transposed = true;
+  EXPECT_THAT(Floats(EncodeTile(output, Counting(6), 2).planes[0]), ElementsAre(0, 3, 1, 4, 2, 5));
+}
+
+TEST(EncodeComputed, AsksForTheRowsOfATile) {
+  OutputTensor output = Output("F32", {4, 2});
+  output.compute = [](int64_t first_row, int64_t rows, float* out) {
+    for (int64_t i = 0; i < 2 * rows; ++i) out[i] = static_cast<float>(2 * first_row + i);
+  };
+  EXPECT_THAT(Floats(EncodeComputed(output, 1, 2).planes[0]), ElementsAre(2, 3, 4, 5));
 }
 
 TEST(EncodeTile, RoundsToTheCastsTypeFirst) {

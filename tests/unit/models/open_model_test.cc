@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
 
+#include "absl/strings/match.h"
 #include "tests/support/checkpoint_builder.h"
 #include "workers/models/model.h"
 
@@ -11,6 +13,7 @@ namespace quantd {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr absl::StatusCode kInvalid = absl::StatusCode::kInvalidArgument;
@@ -58,6 +61,29 @@ TEST_F(OpenModelTest, ListsTensorsInTheOrderOfTheFile) {
   EXPECT_EQ(model->tensors.back().role, TensorRole::kOutput);
   for (size_t i = 1; i < model->tensors.size(); ++i)
     EXPECT_GT(model->tensors[i].source.offset, model->tensors[i - 1].source.offset);
+}
+
+// A file in order of names has key, output, query, value.
+TEST_F(OpenModelTest, JoinsQueryKeyAndValueOfALayer) {
+  const std::string& file = files_["model.safetensors"];
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
+  const Json header = Json::parse(file.substr(8, header_bytes));
+  SafetensorsBuilder by_name;
+  for (const auto& [name, tensor] : header.items()) {
+    if (name != "__metadata__")
+      by_name.Add(name, tensor["dtype"], tensor["shape"].get<std::vector<int64_t>>());
+  }
+  files_["model.safetensors"] = by_name.Build();
+  const CheckpointFiles checkpoint = OpenCheckpoint(files_);
+  const absl::StatusOr<Model> model = OpenModel(checkpoint, "test");
+  ASSERT_TRUE(model.ok()) << model.status();
+  std::vector<std::string> attention;
+  for (const ModelTensor& tensor : model->tensors) {
+    if (tensor.layer == 1 && absl::StrContains(tensor.source.name, "self_attn"))
+      attention.push_back(tensor.source.name.substr(std::string_view("model.layers.1.self_attn.").size()));
+  }
+  EXPECT_THAT(attention, ElementsAre("q_proj.weight", "k_proj.weight", "v_proj.weight", "o_proj.weight"));
 }
 
 TEST_F(OpenModelTest, NeedsItsFiles) {

@@ -71,12 +71,13 @@ absl::StatusOr<GgufTypeOptions> ReadOptions(const TargetSpec& spec) {
 }
 
 template <typename T>
-OutputTensor ComputedTensor(std::string name, const std::vector<T>& values) {
+OutputTensor ComputedTensor(std::string name, const std::vector<T>& numbers) {
   OutputTensor tensor;
   tensor.name = std::move(name);
   tensor.codec = FindCodec("F32");
-  tensor.shape = {static_cast<int64_t>(values.size())};
-  tensor.values.assign(values.begin(), values.end());
+  tensor.shape = {static_cast<int64_t>(numbers.size())};
+  tensor.compute = [values = std::vector<float>(numbers.begin(), numbers.end())](
+                       int64_t, int64_t, float* out) { std::copy(values.begin(), values.end(), out); };
   return tensor;
 }
 
@@ -120,11 +121,12 @@ OutputPlan MakePlan(const Model& model, const GgufTypes& types, const Importance
     output.name = TensorName(tensor.rule->gguf, tensor.layer);
     output.codec = types.codecs[i];
     output.shape = tensor.source.shape;
-    output.source = i;
+    SourceSlice rows{i, 0, tensor.source.rows()};
     if (!model.from_gguf() && RowsDiffer(model, tensor.role)) {
-      output.row_order = RowOrder::kHalvesToPairs;
+      rows.row_order = RowOrder::kHalvesToPairs;
       output.rows_per_head = model.parameters.head_size();
     }
+    output.sources = {rows};
     if (importance != nullptr && output.codec->importance_use() != quant::ImportanceUse::kIgnored) {
       const auto found = importance->columns.find(output.name);
       if (found != importance->columns.end() &&

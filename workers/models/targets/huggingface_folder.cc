@@ -33,10 +33,14 @@ std::string TorchType(const quant::Codec& codec) {
   return codec.name() == "BF16" ? "bfloat16" : "float32";
 }
 
-void SetRowOrder(const Model& model, OutputTensor& output) {
-  if (!model.from_gguf() || !RowsDiffer(model, model.tensors[*output.source].role)) return;
-  output.row_order = RowOrder::kPairsToHalves;
-  output.rows_per_head = model.parameters.head_size();
+void TakeTensor(const Model& model, size_t index, OutputTensor& output) {
+  const ModelTensor& tensor = model.tensors[index];
+  SourceSlice slice{index, 0, tensor.source.rows()};
+  if (model.from_gguf() && RowsDiffer(model, tensor.role)) {
+    slice.row_order = RowOrder::kPairsToHalves;
+    output.rows_per_head = model.parameters.head_size();
+  }
+  output.sources.push_back(slice);
 }
 
 void AddPlainTensor(const Model& model, size_t index, const quant::Codec& codec, OutputPlan& plan,
@@ -46,8 +50,7 @@ void AddPlainTensor(const Model& model, size_t index, const quant::Codec& codec,
   output.name = TensorName(tensor.rule->huggingface, tensor.layer);
   output.codec = &codec;
   output.shape = tensor.source.shape;
-  output.source = index;
-  SetRowOrder(model, output);
+  TakeTensor(model, index, output);
   entries.push_back({{output.name, std::string(codec.name()), output.shape}});
   plan.tensors.push_back(std::move(output));
 }

@@ -16,8 +16,9 @@ namespace quantd {
 // metadata.
 absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model);
 
-// Puts a GGUF file's rows of queries and keys back into Hugging Face's order.
-void SetRowOrder(const Model& model, OutputTensor& output);
+// `output` takes a whole tensor of the model; a GGUF file's rows of queries and keys go back into Hugging
+// Face's order.
+void TakeTensor(const Model& model, size_t index, OutputTensor& output);
 
 // "F16" for fp16, "BF16" for bf16, "F32" for fp32; null for other schemes.
 const quant::Codec* PlainCodec(const std::string& scheme);

@@ -141,8 +141,7 @@ class MlxPlanner {
     output.name = name;
     output.codec = FindCodec(CodecName(bits, type));
     output.shape = tensor.source.shape;
-    output.source = index;
-    SetRowOrder(model_, output);
+    TakeTensor(model_, index, output);
     if (&type != tensor.source.codec) output.cast = &type;
     const std::vector<int64_t> groups = {rows, columns / group_};
     std::vector<SafetensorsEntry> planes = {{name, "U32", {rows, columns * bits / 32}}};

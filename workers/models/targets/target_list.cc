@@ -71,13 +71,14 @@ absl::Status CheckOptions(const FormatInfo& format, const TargetSpec& spec) {
 absl::Status CheckRequantization(const Model& model, const TargetSpec& spec, const OutputPlan& plan) {
   if (OptionOr(spec, kAllowRequantize, "false") == "true") return absl::OkStatus();
   for (const OutputTensor& output : plan.tensors) {
-    if (!output.source.has_value()) continue;
-    const SourceTensor& source = model.tensors[*output.source].source;
-    if (source.codec->weights_per_block() == 1 || output.CopiesRowsOf(*source.codec)) continue;
-    return PreconditionFailed(
-        source.path,
-        absl::StrCat("tensor ", source.name, " is quantized already (", std::string(source.codec->name()),
-                     "): start from the original, or set allow_requantize=true and lose precision twice"));
+    for (const SourceSlice& slice : output.sources) {
+      const SourceTensor& source = model.tensors[slice.tensor].source;
+      if (!source.codec->IsQuantized() || output.CopiesRowsOf(*source.codec, slice.row_order)) continue;
+      return PreconditionFailed(
+          source.path,
+          absl::StrCat("tensor ", source.name, " is quantized already (", std::string(source.codec->name()),
+                       "): start from the original, or set allow_requantize=true and lose precision twice"));
+    }
   }
   return absl::OkStatus();
 }
