@@ -54,6 +54,13 @@ absl::StatusOr<std::optional<double>> OptionalNumber(const Json& object, const s
   return value->get<double>();
 }
 
+// Empty for anything else, as the models' own code takes it.
+std::optional<double> PositiveNumber(const Json& object, const std::string& key) {
+  const Json* value = Value(object, key);
+  if (value == nullptr || !value->is_number() || !FitsFloat(*value)) return std::nullopt;
+  return value->get<double>() > 0.0 ? std::optional(value->get<double>()) : std::nullopt;
+}
+
 absl::StatusOr<bool> Flag(const Json& object, const std::string& key) {
   const Json* value = Value(object, key);
   if (value == nullptr) return false;
@@ -85,6 +92,8 @@ absl::StatusOr<RopeScaling> ReadRopeScaling(const Json& json, const std::string&
     return Wrong("rope_scaling.high_freq_factor", "is not larger than low_freq_factor");
   ASSIGN_OR_RETURN(scaling.short_factors, Numbers(json, "short_factor"));
   ASSIGN_OR_RETURN(scaling.long_factors, Numbers(json, "long_factor"));
+  scaling.short_magnitude = PositiveNumber(json, "short_mscale");
+  scaling.long_magnitude = PositiveNumber(json, "long_mscale");
   return scaling;
 }
 

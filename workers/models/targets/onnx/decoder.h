@@ -22,7 +22,11 @@ struct OnnxDecoder {
   OnnxRecipe recipe;
 
   int64_t head_size() const { return parameters.head_size(); }
+  // Dimensions of a head that are rotated.
   int64_t rotary_size() const;
+  // The context that the model was trained with before its rotary angles were stretched.
+  int64_t original_context() const { return parameters.original_context.value_or(parameters.context); }
+  bool has_long_rope() const;
   // LongRoPE with one pair of caches for contexts up to the trained one and one for longer contexts.
   bool has_two_rotary_ranges() const;
 };
@@ -37,6 +41,8 @@ struct DecoderMatrix {
   int64_t outputs;
   std::optional<quant::OnnxNbits> form;  // unset: floats of the recipe's io_type
 };
+
+DecoderMatrix MatrixOf(const OnnxDecoder& decoder, OnnxMatrix matrix, int64_t layer);
 
 // All matrices, in the order of the nodes that use them. Tied embeddings read lm_head's.
 std::vector<DecoderMatrix> DecoderMatrices(const OnnxDecoder& decoder);

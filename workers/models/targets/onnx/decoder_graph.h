@@ -1,5 +1,5 @@
-// The ONNX graph of a Llama-like decoder, as onnxruntime-genai's model builder writes it. docs/formats/onnx.md
-// says where it differs.
+// The ONNX graph of a Llama-like decoder, as onnxruntime-genai's model builder writes it.
+// docs/formats/onnx.md says where it differs.
 #pragma once
 
 #include <onnx/onnx_pb.h>
@@ -8,11 +8,10 @@
 
 namespace quantd {
 
-// The whole model but for its weights. Initializers have name, type and dimensions, in the builder's order
-// for a model of floats (embedding; a layer: norm, qkv, [caches], o, norm, gate, up, down; final norm;
-// lm_head; planes in the codec's order); where their bytes lie (data_location, external_data) is left to the
-// caller. Initializers are: kOnnxEmbeddingWeight unless embeddings are tied, MatrixInitializers of
-// DecoderMatrices, the norms, and RotaryCaches.
+// The whole model but for its weights. Initializers have name, type and dimensions and stand in the order of
+// the nodes that take them; where their bytes lie (data_location, external_data) is left to the caller. They
+// are: RotaryCaches, kOnnxEmbeddingWeight unless embeddings are tied, MatrixInitializers of DecoderMatrices,
+// and the norms' weights.
 onnx::ModelProto BuildDecoderGraph(const OnnxDecoder& decoder);
 
 }  // namespace quantd

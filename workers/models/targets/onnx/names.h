@@ -16,8 +16,11 @@ inline constexpr char kOnnxEmbeddingWeight[] = "model.embed_tokens.weight";
 // "model.layers.3.attn.qkv_proj"; "lm_head", whatever the layer.
 std::string MatrixPath(OnnxMatrix matrix, int64_t layer);
 
-// One name a plane of the matrix's codec, in the codec's order (packed, scales, zero points): "….MatMul.weight_Q4",
-// "….MatMul.weight_scales", …; of a matrix of floats "….MatMul.weight".
+// The node that multiplies by it, without the mark of its bits: "/model/layers.3/attn/qkv_proj/MatMul".
+std::string MatrixNode(OnnxMatrix matrix, int64_t layer);
+
+// One name a plane of the matrix's codec, in the codec's order (packed, scales, zero points):
+// "….MatMul.weight_Q4", "….MatMul.weight_scales", …; of a matrix of floats "….MatMul.weight".
 std::vector<std::string> MatrixInitializers(const std::string& path,
                                             const std::optional<quant::OnnxNbits>& form);
 

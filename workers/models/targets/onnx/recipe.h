@@ -62,8 +62,8 @@ const quant::Codec& CodecOf(const quant::OnnxNbits& form);
 const quant::Codec& CodecOf(OnnxFloat type);
 
 // Reads scheme and options, which have been checked against the lists below. INVALID_ARGUMENT names the field
-// of an option that means nothing for the scheme or lies out of the model's range, FAILED_PRECONDITION a type
-// that the provider can't compute in.
+// of an option that means nothing for the scheme, lies out of the model's range, or is a provider that can't
+// compute in the scheme's type.
 absl::StatusOr<OnnxRecipe> ReadOnnxRecipe(const TargetSpec& spec, const Model& model);
 
 std::vector<SchemeInfo> OnnxSchemes();

@@ -30,8 +30,8 @@ struct RotaryCache {
 // table's rows before the large one's.
 std::vector<RotaryCache> RotaryCaches(const OnnxDecoder& decoder);
 
-// Rows first_row … first_row + rows − 1, to out[rows * cache.columns]: in float from the frequencies on, as the
-// reference implementations do, so that rows can be computed in any tiles.
+// Rows first_row … first_row + rows − 1, to out[rows * cache.columns]: in float from the frequencies on, as
+// the reference implementations do, so that rows can be computed in any tiles.
 void ComputeRotaryRows(const RotaryCache& cache, int64_t first_row, int64_t rows, float* out);
 
 }  // namespace quantd

@@ -1,0 +1,125 @@
+#include "workers/models/targets/onnx/rotary_caches.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "workers/models/targets/gguf_metadata.h"
+
+namespace quantd {
+namespace {
+
+constexpr double kUsualBase = 10000.0;
+
+// Turns of Llama 3's slow dimensions are slowed further, of its fast ones left, with a ramp between.
+float Llama3Frequency(float frequency, const OnnxDecoder& decoder) {
+  const RopeScaling& scaling = *decoder.parameters.rope_scaling;
+  const float factor = static_cast<float>(scaling.factor.value_or(1.0));
+  const float low = static_cast<float>(scaling.low_freq_factor);
+  const float range = static_cast<float>(scaling.high_freq_factor - scaling.low_freq_factor);
+  const double original = static_cast<double>(decoder.original_context());
+  const float wave_length = static_cast<float>(2.0 * std::numbers::pi) / frequency;
+  if (wave_length < static_cast<float>(original / scaling.high_freq_factor)) return frequency;
+  if (wave_length > static_cast<float>(original / scaling.low_freq_factor)) return frequency / factor;
+  const float smooth = (static_cast<float>(original) / wave_length - low) / range;
+  return (1.0f - smooth) * frequency / factor + smooth * frequency;
+}
+
+// With a factor for each pair of dimensions; an empty list for none. All in float, as torch computes it.
+std::vector<float> Frequencies(const OnnxDecoder& decoder, const std::vector<double>& factors) {
+  const HyperParameters& p = decoder.parameters;
+  const float size = static_cast<float>(decoder.rotary_size());
+  const float base = static_cast<float>(p.rope_base.value_or(kUsualBase));
+  const bool is_llama3 = p.rope_scaling.has_value() && p.rope_scaling->type == "llama3";
+  const bool is_linear = p.rope_scaling.has_value() && p.rope_scaling->type == "linear";
+  const float linear = is_linear ? static_cast<float>(p.rope_scaling->factor.value_or(1.0)) : 1.0f;
+  std::vector<float> frequencies;
+  for (int64_t pair = 0; pair < decoder.rotary_size() / 2; ++pair) {
+    const float factor = factors.empty() ? linear : static_cast<float>(factors[static_cast<size_t>(pair)]);
+    const float power = std::pow(base, static_cast<float>(2 * pair) / size);
+    const float frequency = 1.0f / (factor * power);
+    frequencies.push_back(is_llama3 ? Llama3Frequency(frequency, decoder) : frequency);
+  }
+  return frequencies;
+}
+
+// What one pair of caches of cosines and sines holds.
+struct Table {
+  int64_t rows = 0;
+  std::vector<RotaryCache::Range> ranges;
+};
+
+Table PlainTable(const OnnxDecoder& decoder) {
+  return {decoder.parameters.context, {{0, Frequencies(decoder, {}), 1.0f}}};
+}
+
+// LongRoPE's, for contexts up to the trained one, and for longer ones.
+Table ShortTable(const OnnxDecoder& decoder) {
+  const HyperParameters& p = decoder.parameters;
+  const double magnitude = p.rope_scaling->short_magnitude.value_or(LongRopeAttentionFactor(p));
+  return {std::min(p.context, decoder.original_context()),
+          {{0, Frequencies(decoder, p.rope_scaling->short_factors), static_cast<float>(magnitude)}}};
+}
+
+Table LongTable(const OnnxDecoder& decoder) {
+  const HyperParameters& p = decoder.parameters;
+  const double magnitude = p.rope_scaling->long_magnitude.value_or(LongRopeAttentionFactor(p));
+  return {p.context,
+          {{0, Frequencies(decoder, p.rope_scaling->long_factors), static_cast<float>(magnitude)}}};
+}
+
+Table Join(Table first, Table second) {
+  for (RotaryCache::Range& range : second.ranges) {
+    range.first_row += first.rows;
+    first.ranges.push_back(std::move(range));
+  }
+  first.rows += second.rows;
+  return first;
+}
+
+void AddPair(const std::string& suffix, const OnnxDecoder& decoder, const Table& table,
+             std::vector<RotaryCache>& caches) {
+  const int64_t columns = decoder.rotary_size() / 2;
+  caches.push_back({"cos_cache" + suffix, RotaryCache::Function::kCosine, table.rows, columns, table.ranges});
+  caches.push_back({"sin_cache" + suffix, RotaryCache::Function::kSine, table.rows, columns, table.ranges});
+}
+
+const RotaryCache::Range& RangeOf(const RotaryCache& cache, int64_t row) {
+  const auto after = std::upper_bound(
+      cache.ranges.begin(), cache.ranges.end(), row,
+      [](int64_t wanted, const RotaryCache::Range& range) { return wanted < range.first_row; });
+  return *std::prev(after);
+}
+
+}  // namespace
+
+std::vector<RotaryCache> RotaryCaches(const OnnxDecoder& decoder) {
+  std::vector<RotaryCache> caches;
+  if (!decoder.has_long_rope()) {
+    AddPair("", decoder, PlainTable(decoder), caches);
+  } else if (!decoder.has_two_rotary_ranges()) {
+    AddPair("", decoder, ShortTable(decoder), caches);
+  } else if (!decoder.recipe.rotates_in_attention()) {
+    AddPair("", decoder, Join(ShortTable(decoder), LongTable(decoder)), caches);
+  } else {
+    AddPair("_large", decoder, LongTable(decoder), caches);
+    AddPair("_small", decoder, ShortTable(decoder), caches);
+  }
+  return caches;
+}
+
+void ComputeRotaryRows(const RotaryCache& cache, int64_t first_row, int64_t rows, float* out) {
+  for (int64_t row = first_row; row < first_row + rows; ++row) {
+    const RotaryCache::Range& range = RangeOf(cache, row);
+    const float position = static_cast<float>(row - range.first_row);
+    for (float frequency : range.frequencies) {
+      // The angle is rounded to float; its cosine is computed wider, so that it is rounded once.
+      const double angle = position * frequency;
+      const double value =
+          cache.function == RotaryCache::Function::kCosine ? std::cos(angle) : std::sin(angle);
+      *out++ = static_cast<float>(value) * range.magnitude;
+    }
+  }
+}
+
+}  // namespace quantd
