@@ -111,8 +111,10 @@ class GenaiConfig {
     decoder["num_attention_heads"] = p.heads;
     decoder["num_hidden_layers"] = p.layers;
     decoder["num_key_value_heads"] = p.key_value_heads;
-    if (p.sliding_window.value_or(0) > 0 && decoder_.recipe.provider != OnnxProvider::kDml)
-      decoder["sliding_window"] = SlidingWindow();
+    // Where it says something, onnxruntime-genai keeps so few positions that onnxruntime's attention refuses
+    // the first token beyond them; attention keeps to its window itself, in a cache of all positions.
+    if (p.sliding_window.value_or(0) >= p.context && decoder_.recipe.provider != OnnxProvider::kDml)
+      decoder["sliding_window"] = IdleSlidingWindow();
     return decoder;
   }
 
@@ -125,15 +127,11 @@ class GenaiConfig {
     return options;
   }
 
-  OrderedJson SlidingWindow() const {
-    OrderedJson layers = OrderedJson::array();
-    if (decoder_.attention_window.has_value()) {
-      for (int64_t layer = 0; layer < decoder_.parameters.layers; ++layer) layers.push_back(layer);
-    }
+  OrderedJson IdleSlidingWindow() const {
     return {{"window_size", *decoder_.parameters.sliding_window},
             {"slide_key_value_cache", false},
             {"slide_inputs", false},
-            {"layers", std::move(layers)},
+            {"layers", OrderedJson::array()},
             {"cache_slack", 0}};
   }
 
