@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "workers/formats/plane_sequence.h"
 #include "workers/formats/safetensors_reader.h"
 
 namespace quantd {
@@ -44,7 +45,10 @@ class SafetensorsWriter final : public ModelWriter {
       : plan_(plan),
         entries_(std::move(entries)),
         framework_(std::move(framework)),
-        shards_(MakeShards(plan)) {}
+        shards_(MakeShards(plan)),
+        planes_(plan, [this](size_t tensor, size_t, std::span<const std::byte> bytes) {
+          return Write(tensor, bytes);
+        }) {}
 
   std::vector<FileSize> Files() const override {
     std::vector<FileSize> files;
@@ -63,18 +67,12 @@ class SafetensorsWriter final : public ModelWriter {
   }
 
   absl::Status Append(size_t tensor, size_t plane, std::span<const std::byte> bytes) override {
-    if (tensor != tensor_) RETURN_IF_ERROR(EndTensor(tensor));
-    if (plane == 0) {
-      first_plane_bytes_ += static_cast<int64_t>(bytes.size());
-      return file_->Append(bytes);
-    }
-    if (waiting_.size() < plane) waiting_.resize(plane);
-    waiting_[plane - 1].insert(waiting_[plane - 1].end(), bytes.begin(), bytes.end());
-    return absl::OkStatus();
+    return planes_.Append(tensor, plane, bytes);
   }
 
   absl::Status Finish() override {
-    RETURN_IF_ERROR(EndTensor(plan_.tensors.size()));
+    RETURN_IF_ERROR(planes_.Finish());
+    RETURN_IF_ERROR(file_->Close());
     if (shards_.size() == 1) return absl::OkStatus();
     ASSIGN_OR_RETURN(std::unique_ptr<FileSink> index, sink_->Create(kIndexPath));
     const std::string json = Index();
@@ -137,27 +135,12 @@ class SafetensorsWriter final : public ModelWriter {
     return file_->Append(std::as_bytes(std::span(header)));
   }
 
-  // Writes the planes that waited, and moves on to `next`, which must be the tensor after this one.
-  absl::Status EndTensor(size_t next) {
-    const OutputTensor& tensor = plan_.tensors[tensor_];
-    if (next != tensor_ + 1 || first_plane_bytes_ != tensor.PlaneBytes(0) ||
-        waiting_.size() + 1 != entries_[tensor_].size()) {
-      return absl::InternalError(
-          absl::StrCat("tensor ", tensor.name, " is not complete before tensor ", next));
+  absl::Status Write(size_t tensor, std::span<const std::byte> bytes) {
+    if (tensor >= shards_[shard_].end) {
+      RETURN_IF_ERROR(file_->Close());
+      RETURN_IF_ERROR(BeginShard(shard_ + 1));
     }
-    for (size_t plane = 1; plane < entries_[tensor_].size(); ++plane) {
-      if (static_cast<int64_t>(waiting_[plane - 1].size()) != tensor.PlaneBytes(plane)) {
-        return absl::InternalError(
-            absl::StrCat("plane ", plane, " of tensor ", tensor.name, " is not complete"));
-      }
-      RETURN_IF_ERROR(file_->Append(waiting_[plane - 1]));
-    }
-    waiting_.clear();
-    first_plane_bytes_ = 0;
-    tensor_ = next;
-    if (next < shards_[shard_].end) return absl::OkStatus();
-    RETURN_IF_ERROR(file_->Close());
-    return shard_ + 1 < shards_.size() ? BeginShard(shard_ + 1) : absl::OkStatus();
+    return file_->Append(bytes);
   }
 
   const OutputPlan& plan_;
@@ -167,9 +150,7 @@ class SafetensorsWriter final : public ModelWriter {
   ArtifactSink* sink_ = nullptr;
   std::unique_ptr<FileSink> file_;
   size_t shard_ = 0;
-  size_t tensor_ = 0;
-  int64_t first_plane_bytes_ = 0;
-  std::vector<std::vector<std::byte>> waiting_;
+  PlaneSequence planes_;
 };
 
 }  // namespace

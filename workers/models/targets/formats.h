@@ -15,6 +15,9 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanGguf(const Model& model, cons
 FormatInfo MlxFormatInfo();
 absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanMlx(const Model& model, const TargetSpec& spec);
 
+FormatInfo OnnxFormatInfo();
+absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanOnnx(const Model& model, const TargetSpec& spec);
+
 FormatInfo SafetensorsFormatInfo();
 absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanSafetensors(const Model& model, const TargetSpec& spec);
 

@@ -24,6 +24,7 @@ const std::vector<ListedFormat>& List() {
     auto* formats = new std::vector<ListedFormat>{
         {GgufFormatInfo(), PlanGguf},
         {MlxFormatInfo(), PlanMlx},
+        {OnnxFormatInfo(), PlanOnnx},
         {SafetensorsFormatInfo(), PlanSafetensors},
     };
     for (ListedFormat& format : *formats) {
