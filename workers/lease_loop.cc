@@ -149,6 +149,7 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
       figures.EnterStage(progress.stage());
       return heartbeats.Progress(progress);
     };
+    options.on_read = [&](int64_t bytes) { figures.AddRead(bytes); };
     options.on_encoded = [&](std::string_view device, const quant::Codec& codec, int64_t bytes) {
       figures.AddEncoded(device, codec.name(), bytes);
     };

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <utility>
+
 namespace quantd {
 namespace {
 
@@ -24,6 +26,11 @@ void TaskFigures::EnterStage(const std::string& stage) {
   stage_begin_ = now;
 }
 
+void TaskFigures::AddRead(int64_t bytes) {
+  std::lock_guard lock(mutex_);
+  source_bytes_read_ += bytes;
+}
+
 void TaskFigures::AddEncoded(std::string_view device, std::string_view codec, int64_t bytes) {
   std::lock_guard lock(mutex_);
   encoded_bytes_[{std::string(device), std::string(codec)}] += bytes;
@@ -33,6 +40,7 @@ v1::WorkerFigures TaskFigures::Take() {
   std::lock_guard lock(mutex_);
   v1::WorkerFigures out;
   out.set_memory_peak_bytes(PeakMemory());
+  out.set_source_bytes_read(std::exchange(source_bytes_read_, 0));
   out.mutable_stage_seconds()->insert(stage_seconds_.begin(), stage_seconds_.end());
   for (const auto& [by, bytes] : encoded_bytes_) {
     v1::EncodedBytes* encoded = out.add_encoded();
@@ -47,6 +55,7 @@ v1::WorkerFigures TaskFigures::Take() {
 
 void TaskFigures::GiveBack(const v1::WorkerFigures& figures) {
   std::lock_guard lock(mutex_);
+  source_bytes_read_ += figures.source_bytes_read();
   for (const auto& [stage, seconds] : figures.stage_seconds()) stage_seconds_[stage] += seconds;
   for (const v1::EncodedBytes& encoded : figures.encoded())
     encoded_bytes_[{encoded.device(), encoded.codec()}] += encoded.bytes();

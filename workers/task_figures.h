@@ -1,5 +1,5 @@
-// What a task did since it was last reported: seconds of its stages, bytes encoded by device and codec, peak
-// memory.
+// What a task did since it was last reported: seconds of its stages, bytes read, bytes encoded by device and
+// codec, peak memory.
 #pragma once
 
 #include <chrono>
@@ -18,6 +18,7 @@ class TaskFigures {
  public:
   // The task is in that stage from now on; the one before has ended.
   void EnterStage(const std::string& stage);
+  void AddRead(int64_t bytes);
   void AddEncoded(std::string_view device, std::string_view codec, int64_t bytes);
 
   // The increments since the last call, and the process's peak.
@@ -30,6 +31,7 @@ class TaskFigures {
   std::string stage_;
   std::chrono::steady_clock::time_point stage_begin_;
   std::map<std::string, double> stage_seconds_;
+  int64_t source_bytes_read_ = 0;
   std::map<std::pair<std::string, std::string>, int64_t> encoded_bytes_;  // by device and codec
 };
 

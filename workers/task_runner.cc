@@ -12,11 +12,32 @@
 namespace quantd {
 namespace {
 
-absl::StatusOr<CheckpointFiles> OpenFiles(const v1::Assignment& assignment, ObjectStore& store) {
+// A file that reports what is read from it.
+class ReportingFile final : public RandomAccessFile {
+ public:
+  ReportingFile(std::unique_ptr<RandomAccessFile> file, const std::function<void(int64_t)>& on_read)
+      : file_(std::move(file)), on_read_(on_read) {}
+
+  uint64_t size() const override { return file_->size(); }
+  void WillRead(uint64_t offset, uint64_t length) const override { file_->WillRead(offset, length); }
+  absl::Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
+    RETURN_IF_ERROR(file_->ReadAt(offset, out));
+    if (on_read_) on_read_(static_cast<int64_t>(out.size()));
+    return absl::OkStatus();
+  }
+
+ private:
+  std::unique_ptr<RandomAccessFile> file_;
+  const std::function<void(int64_t)>& on_read_;
+};
+
+// `options` outlives the files.
+absl::StatusOr<CheckpointFiles> OpenFiles(const v1::Assignment& assignment, ObjectStore& store,
+                                          const TaskOptions& options) {
   CheckpointFiles files;
   for (const v1::SourceFile& source : assignment.files()) {
     ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, store.OpenForRead(source.object_key()));
-    files.Add(source.file().path(), std::move(file));
+    files.Add(source.file().path(), std::make_unique<ReportingFile>(std::move(file), options.on_read));
   }
   return files;
 }
@@ -187,7 +208,7 @@ v1::Engine DescribeEngine(const DevicePolicy& devices) {
 
 absl::Status RunTask(const v1::Assignment& assignment, ObjectStore& store, const TaskOptions& options,
                      v1::CompleteRequest& out) {
-  ASSIGN_OR_RETURN(CheckpointFiles files, OpenFiles(assignment, store));
+  ASSIGN_OR_RETURN(CheckpointFiles files, OpenFiles(assignment, store, options));
   ASSIGN_OR_RETURN(Model model, OpenModel(files, assignment.model_display_name()));
   switch (assignment.kind()) {
     case v1::INSPECT:

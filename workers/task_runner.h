@@ -19,6 +19,8 @@ struct TaskOptions {
   DevicePolicy* devices = nullptr;  // null: the CPU
   // Called often. Returning false stops the task with CANCELLED.
   std::function<bool(const v1::JobProgress&)> on_progress;
+  // So many bytes more of the model's files were read. Called from several threads.
+  std::function<void(int64_t bytes)> on_read;
   // So many bytes more of artifacts were encoded by that kind of device and codec.
   std::function<void(std::string_view device, const quant::Codec& codec, int64_t bytes)> on_encoded;
 };

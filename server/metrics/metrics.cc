@@ -42,6 +42,8 @@ Metrics::Metrics(const std::string& version, std::unique_ptr<prometheus::Registr
       leases_expired(Counter(*registry, "quant_leases_expired_total", "Leases whose worker was lost")),
       worker_memory_peak(
           Gauge(*registry, "quant_worker_memory_peak_bytes", "Largest resident memory a worker reported")),
+      source_bytes_read(
+          Counter(*registry, "quant_source_bytes_read_total", "Bytes that workers read from models' files")),
       grpc_requests(Counters(*registry, "quant_grpc_requests_total", "Calls that were answered")),
       grpc_duration(Histograms(*registry, "quant_grpc_request_duration_seconds", "Time to the status")),
       grpc_streams_active(Gauges(*registry, "quant_grpc_streams_active", "Streams that are open")),

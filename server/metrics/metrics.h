@@ -28,6 +28,7 @@ class Metrics {
   prometheus::Gauge& upload_sessions_active;
   prometheus::Counter& leases_expired;
   prometheus::Gauge& worker_memory_peak;
+  prometheus::Counter& source_bytes_read;
   prometheus::Family<prometheus::Counter>& grpc_requests;      // method, code
   prometheus::Family<prometheus::Histogram>& grpc_duration;    // method
   prometheus::Family<prometheus::Gauge>& grpc_streams_active;  // method

@@ -159,6 +159,7 @@ void WorkerServiceImpl::Record(const v1::WorkerFigures& figures) {
   prometheus::Gauge& peak = context_.metrics.worker_memory_peak;
   if (static_cast<double>(figures.memory_peak_bytes()) > peak.Value())
     peak.Set(static_cast<double>(figures.memory_peak_bytes()));
+  context_.metrics.source_bytes_read.Increment(static_cast<double>(figures.source_bytes_read()));
   const v1::Engine engine = context_.engines.Get().value_or(v1::Engine());
   constexpr std::string_view kStages[] = {"plan", "quantize", "verify", "publish"};
   for (const auto& [stage, seconds] : figures.stage_seconds()) {
