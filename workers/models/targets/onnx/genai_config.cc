@@ -38,8 +38,8 @@ class GenaiConfig {
   absl::StatusOr<std::string> Make() const {
     const std::vector<int64_t> ends = EndsOfText();
     if (ends.empty())
-      return PreconditionFailed("config.json",
-                                "eos_token_id is missing, and the tokenizer names no eos_token");
+      return PreconditionFailed("the model",
+                                "neither configuration nor tokenizer name a token that ends a text");
     const HyperParameters& p = decoder_.parameters;
     OrderedJson model;
     model["bos_token_id"] = IdOf("bos_token_id", "bos_token").value_or(kUsualBeginOfText);

@@ -15,7 +15,7 @@ constexpr int64_t kCacheColumns = 8;
 // onnxruntime-genai computes the keys of a phi3 anew when its length passes this number, whatever the model.
 constexpr int64_t kGenaiSwitch = 4096;
 
-absl::Status Impossible(const std::string& why) { return PreconditionFailed("config.json", why); }
+absl::Status Impossible(const std::string& why) { return PreconditionFailed("the model", why); }
 
 absl::Status CheckArchitecture(const Model& model) {
   const std::string_view type = model.architecture->model_type;
@@ -37,8 +37,8 @@ absl::Status CheckRotaryCaches(const OnnxDecoder& decoder) {
       decoder.parameters.context + (decoder.has_two_rotary_ranges() ? decoder.original_context() : 0);
   const int64_t element = decoder.recipe.io_type == OnnxFloat::kF32 ? 4 : 2;
   if (rows <= kLargestCache / (decoder.rotary_size() * element)) return absl::OkStatus();
-  return Impossible(absl::StrCat("max_position_embeddings ", decoder.parameters.context,
-                                 " would need rotary caches of more than 1 GiB"));
+  return Impossible(absl::StrCat("a context of ", decoder.parameters.context,
+                                 " positions would need rotary caches of more than 1 GiB"));
 }
 
 absl::Status CheckLongRope(const OnnxDecoder& decoder) {
@@ -46,7 +46,7 @@ absl::Status CheckLongRope(const OnnxDecoder& decoder) {
   const RopeScaling& scaling = *decoder.parameters.rope_scaling;
   const size_t pairs = static_cast<size_t>(decoder.rotary_size() / 2);
   if (scaling.long_factors.size() == pairs && scaling.short_factors.size() == pairs) return absl::OkStatus();
-  return Impossible(absl::StrCat("rope_scaling has ", scaling.long_factors.size(), " long and ",
+  return Impossible(absl::StrCat("LongRoPE has ", scaling.long_factors.size(), " long and ",
                                  scaling.short_factors.size(), " short factors for ", pairs,
                                  " pairs of rotated dimensions"));
 }
