@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
+#include "tests/unit/models/model_shape.h"
 #include "tests/unit/models/onnx_checkpoint.h"
 #include "workers/models/targets/onnx/names.h"
 
@@ -151,6 +152,23 @@ TEST_F(OnnxRecipeTest, NotesWhereTheRuntimeSwitchesLongRope) {
   checkpoint_.Set({{"original_max_position_embeddings", 128}});
   EXPECT_FALSE(Read("int4", {}).has_two_rotary_ranges());
   EXPECT_THAT(checkpoint_.notes, IsEmpty());
+}
+
+// A GGUF file keeps LongRoPE's factors as tensors, not as settings.
+TEST(OnnxDecoderTest, TheFactorsOfAGgufFileAreItsRotaryScaling) {
+  Model model = ShapedModel("Phi3ForCausalLM", {.layers = 2, .hidden = 64, .heads = 4, .key_value_heads = 2});
+  model.parameters.context = 128;
+  model.parameters.original_context = 64;
+  model.parameters.norm_epsilon = 1e-5;
+  model.gguf_metadata.emplace();
+  model.frequency_factors = {{"rope_factors_long.weight", std::vector<float>(8, 4.0f)},
+                             {"rope_factors_short.weight", std::vector<float>(8, 2.0f)}};
+  std::vector<std::string> notes;
+  const absl::StatusOr<OnnxDecoder> decoder = ReadOnnxDecoder({"onnx", "int4", {}}, model, notes);
+  ASSERT_TRUE(decoder.ok()) << decoder.status();
+  EXPECT_EQ(decoder->model_type, "phi3");
+  EXPECT_TRUE(decoder->has_two_rotary_ranges());
+  EXPECT_EQ(decoder->parameters.rope_scaling->long_factors, std::vector<double>(8, 4.0));
 }
 
 TEST(OnnxNamesTest, InitializersAreNamedByAlgorithmAndBits) {

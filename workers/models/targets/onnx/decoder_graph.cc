@@ -135,7 +135,7 @@ class DecoderGraph {
                                       {"quantize_axis", int64_t{1}}},
                        .domain = kMicrosoftDomain};
     gather.inputs.insert(gather.inputs.end(), planes.begin() + 1, planes.end());
-    const std::string rows = graph_.Add(gather);
+    std::string rows = graph_.Add(gather);
     if (stored_width == parameters_.hidden) return rows;
     const std::string from = graph_.List({0}), to = graph_.List({parameters_.hidden}),
                       axis = graph_.List({-1});
