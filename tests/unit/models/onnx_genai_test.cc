@@ -184,7 +184,7 @@ TEST_F(OnnxGenaiTest, OtherClassesAreReplaced) {
     checkpoint_.Set({{"tokenizer_class", name}}, "tokenizer_config.json");
     EXPECT_EQ(TokenizerConfig()["tokenizer_class"], "PreTrainedTokenizerFast");
     EXPECT_EQ(TokenizerConfig()["eos_token"], "</s>") << "the rest stays";
-    EXPECT_THAT(notes_, ElementsAre(HasSubstr("tokenizer_class is PreTrainedTokenizerFast")));
+    EXPECT_THAT(notes_, ElementsAre(HasSubstr("; it is PreTrainedTokenizerFast now")));
   }
   checkpoint_.files.erase("tokenizer_config.json");
   EXPECT_EQ(TokenizerConfig(), (Json{{"tokenizer_class", "PreTrainedTokenizerFast"}}));
@@ -195,7 +195,7 @@ TEST_F(OnnxGenaiTest, OfSeveralChatTemplatesTheDefaultOneIsKept) {
                                                      {"name": "default", "template": "D"}])")}},
                   "tokenizer_config.json");
   EXPECT_EQ(TokenizerConfig()["chat_template"], "D");
-  EXPECT_THAT(notes_, ElementsAre(HasSubstr("the default one")));
+  EXPECT_THAT(notes_, ElementsAre(HasSubstr("only the default one")));
 }
 
 TEST_F(OnnxGenaiTest, NullsThatTheRuntimeRefusesAreLeftOut) {

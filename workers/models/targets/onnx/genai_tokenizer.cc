@@ -51,8 +51,11 @@ bool RepairClass(const Json& tokenizer, Json& config, std::vector<std::string>& 
   if (IsKnownClass(name, is_unigram)) return false;
   const char* known = is_unigram ? "T5Tokenizer" : "PreTrainedTokenizerFast";
   config["tokenizer_class"] = known;
-  Note(absl::StrCat("tokenizer_class is ", known, name.empty() ? "" : absl::StrCat(" in place of ", name),
-                    ", which onnxruntime-genai takes for this vocabulary"),
+  Note(absl::StrCat("tokenizer_class was ",
+                    name.empty()
+                        ? "missing"
+                        : absl::StrCat(name, ", with which onnxruntime-genai can't read this vocabulary"),
+                    "; it is ", known, " now"),
        notes);
   return true;
 }
@@ -74,7 +77,7 @@ bool RepairChatTemplate(Json& config, std::vector<std::string>& notes) {
   config.erase("chat_template");
   if (!text.empty()) config["chat_template"] = text;
   if (!was_null)
-    Note("of several chat templates the default one is kept: onnxruntime-genai reads one", notes);
+    Note("of several chat templates only the default one is kept: onnxruntime-genai reads one", notes);
   return true;
 }
 
