@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The whole job against llama.cpp, in alternating runs: one BF16 checkpoint to GGUF Q4_K_M.
+"""The whole job against another tool, in alternating runs on one BF16 checkpoint.
 
-    bench/peers.sh [--layers N] [--checkpoint FOLDER] [--scratch FOLDER] [--threads N] [--rounds N]
+    bench/peers.sh [llama.cpp|onnx] [--layers N] [--checkpoint FOLDER] [--scratch FOLDER] [--threads N] [--rounds N]
 
-A round is llama.cpp's converter and llama-quantize, one after the other, then a job of quantd on the checkpoint that it stores
+llama.cpp (the default): its converter and llama-quantize, one after the other, beside gguf:Q4_K_M. onnx: onnxruntime-genai's model
+builder, int4 for the CPU, beside onnx:int4. A round is the other tool's run, then a job of quantd on the checkpoint that it stores
 (the upload is measured once, and apart). Prints seconds and peak resident memory of each, and each round's ratio.
 """
 import argparse
 import os
-import pathlib
 import shutil
 import statistics
 import subprocess
@@ -19,13 +19,14 @@ import main_job
 from main_job import ROOT
 
 CONVERTER = [ROOT / "build" / "convert-venv" / "bin" / "python", ROOT / "build" / "llama.cpp" / "convert_hf_to_gguf.py"]
+BUILDER = [ROOT / "build" / "onnx-venv" / "bin" / "python", "-m", "onnxruntime_genai.models.builder"]
 
 
 def run(what, command):
     """Seconds of a process that is waited for; prints them with its peak memory."""
     begin = time.monotonic()
     process = subprocess.Popen(list(map(str, command)), cwd=ROOT / "tests" / "conformance", stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+                               stderr=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
     if status != 0:
@@ -45,18 +46,32 @@ def run_llama_cpp(options, scratch):
     return seconds
 
 
-def run_quantd(server, model):
-    seconds, result = main_job.job(server, model, ["gguf:Q4_K_M"])
-    main_job.report("quantd: job", seconds, server.peaks()["quantd-worker"])
+def run_onnx_builder(options, scratch):
+    output, cache = scratch / "peer-onnx", scratch / "cache"
+    seconds = run("onnxruntime-genai: model builder, int4",
+                  [*BUILDER, "-i", options.checkpoint, "-o", output, "-p", "int4", "-e", "cpu", "-c", cache])
+    shutil.rmtree(output)
+    return seconds
+
+
+# What runs, and our target beside it.
+PEERS = {"llama.cpp": (run_llama_cpp, "gguf:Q4_K_M"), "onnx": (run_onnx_builder, "onnx:int4")}
+
+
+def run_quantd(server, model, target):
+    seconds, result = main_job.job(server, model, [target])
+    main_job.report(f"quantd: job, {target}", seconds, server.peaks()["quantd-worker"])
     server.run("jobs", "delete", result["name"])
     return seconds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("peer", nargs="?", choices=PEERS, default="llama.cpp")
     main_job.add_options(parser)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    run_peer, target = PEERS[options.peer]
     scratch = main_job.prepare(options)
     server = main_job.Server(scratch / "data", options.threads)
     try:
@@ -64,9 +79,9 @@ def main():
         main_job.report("quantd: upload", seconds)
         ratios = []
         for number in range(options.rounds):
-            peer = run_llama_cpp(options, scratch)
-            ratios.append(peer / run_quantd(server, model))
-            print(f"round {number + 1}: llama.cpp takes {ratios[-1]:.1f} times as long", flush=True)
+            peer = run_peer(options, scratch)
+            ratios.append(peer / run_quantd(server, model, target))
+            print(f"round {number + 1}: {options.peer} takes {ratios[-1]:.1f} times as long", flush=True)
         print(f"median of {options.rounds} rounds: {statistics.median(ratios):.1f}")
     finally:
         server.stop()

@@ -1,22 +1,36 @@
 #!/usr/bin/env bash
-# The whole job against llama.cpp: one BF16 checkpoint to GGUF Q4_K_M, by quantd and by llama.cpp's convert_hf_to_gguf.py followed
-# by llama-quantize, in alternating runs. Options are peers.py's. Makes what is missing first: the converter's environment
-# (build/convert-venv, 5 GB: the converter needs torch) and llama.cpp's sources (build/llama.cpp) at the reference version.
+# The whole job against another tool, in alternating runs on one BF16 checkpoint: `bench/peers.sh [llama.cpp|onnx] [OPTION…]`. Options
+# are peers.py's. Makes what is missing of the other tool's environment first, all of them 5 GB, because they need torch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-reference=llama-cpp-python==0.3.36  # carries llama.cpp's sources
-if [ ! -x build/convert-venv/bin/python ]; then
-  python3 -m venv build/convert-venv
-  build/convert-venv/bin/pip install --quiet --disable-pip-version-check torch==2.11.0 transformers==4.57.6 sentencepiece \
-    'protobuf<5' gguf safetensors
-fi
-if [ ! -f build/llama.cpp/convert_hf_to_gguf.py ]; then
+# make_environment FOLDER PACKAGE…
+make_environment() {
+  [ ! -x "$1/bin/python" ] || return 0
+  python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
+}
+
+# The converter comes with llama.cpp's sources, at the reference version.
+fetch_llama_cpp() {
+  [ ! -f build/llama.cpp/convert_hf_to_gguf.py ] || return 0
+  local download
   download=$(mktemp -d)
   trap 'rm -rf "$download"' EXIT
-  build/convert-venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: -d "$download" "$reference"
+  build/convert-venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: -d "$download" llama-cpp-python==0.3.36
   tar -C "$download" -xzf "$download"/*.tar.gz
   mkdir -p build
   mv "$download"/*/vendor/llama.cpp build/llama.cpp
-fi
+}
+
+case "${1:-}" in
+  onnx)
+    make_environment build/onnx-venv torch==2.11.0 transformers==5.24.0 onnxruntime-genai==0.18.0 onnxruntime==1.32.0 onnx==1.23.2 \
+      onnx-ir==1.1.0 safetensors sentencepiece
+    ;;
+  *)
+    make_environment build/convert-venv torch==2.11.0 transformers==4.57.6 sentencepiece 'protobuf<5' gguf safetensors
+    fetch_llama_cpp
+    ;;
+esac
 exec build/venv/bin/python bench/peers.py "$@"
