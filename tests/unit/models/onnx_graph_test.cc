@@ -10,6 +10,7 @@
 namespace quantd {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::ElementsAreArray;
@@ -227,9 +228,9 @@ TEST_F(OnnxGraphTest, QuantizedMatricesAreBlocksInTheirOwnOrder) {
                   "/model/layers.0/mlp/down_proj/MatMul/output_0 | "
                   "K=96 N=64 accuracy_level=4 bits=4 block_size=32"));
   EXPECT_THAT(Texts(model.graph().initializer()),
-              testing::AllOf(Contains("model.layers.0.mlp.down_proj.MatMul.weight_Q4 UINT8 [64,3,16]"),
-                             Contains("model.layers.0.mlp.down_proj.MatMul.weight_scales FLOAT [64,3]"),
-                             Contains("model.embed_tokens.weight FLOAT [40,64]")));
+              AllOf(Contains("model.layers.0.mlp.down_proj.MatMul.weight_Q4 UINT8 [64,3,16]"),
+                    Contains("model.layers.0.mlp.down_proj.MatMul.weight_scales FLOAT [64,3]"),
+                    Contains("model.embed_tokens.weight FLOAT [40,64]")));
 }
 
 TEST_F(OnnxGraphTest, ZeroPointsAreAThirdPlane) {
@@ -241,9 +242,9 @@ TEST_F(OnnxGraphTest, ZeroPointsAreAThirdPlane) {
   EXPECT_THAT(NodesOf(model, "/lm_head"), ElementsAre(HasSubstr("MatMul_Q8")));
   EXPECT_THAT(NodesOf(model, "/lm_head"), ElementsAre(HasSubstr("| K=64 N=40 bits=8 block_size=32")));
   EXPECT_THAT(Texts(model.graph().initializer()),
-              testing::AllOf(Contains("model.layers.0.mlp.down_proj.MatMul.weight_zp UINT8 [64,2]"),
-                             Contains("lm_head.MatMul.weight_Q8G32 UINT8 [40,2,32]"),
-                             Contains("lm_head.MatMul.weight_zp UINT8 [40,2]")));
+              AllOf(Contains("model.layers.0.mlp.down_proj.MatMul.weight_zp UINT8 [64,2]"),
+                    Contains("lm_head.MatMul.weight_Q8G32 UINT8 [40,2,32]"),
+                    Contains("lm_head.MatMul.weight_zp UINT8 [40,2]")));
 }
 
 TEST_F(OnnxGraphTest, TiedFloatEmbeddingsReadTheTransposedOutput) {
@@ -270,8 +271,8 @@ TEST_F(OnnxGraphTest, TiedQuantizedEmbeddingsReadTheOutputsBlocks) {
                       gather + "/output_0 | bits=4 block_size=32 gather_axis=0 quantize_axis=1"));
   EXPECT_THAT(NodesOf(Build("int8", {{"symmetric", "false"}}), "/model/embed_tokens"),
               ElementsAre(HasSubstr("lm_head.MatMul.weight_Q8, /model/constants/INT64/[40, 64]"),
-                          testing::AllOf(HasSubstr("weight_scales, lm_head.MatMul.weight_zero_points ->"),
-                                         HasSubstr("bits=8"))));
+                          AllOf(HasSubstr("weight_scales, lm_head.MatMul.weight_zero_points ->"),
+                                HasSubstr("bits=8"))));
   EXPECT_THAT(NodesOf(Build("int4", {{"mixed", "last_matmul"}}), "/model/embed_tokens"),
               Contains(HasSubstr("weight_Q8, /model/constants/INT64/[40, 64]")));
 }
@@ -334,11 +335,10 @@ TEST_F(OnnxGraphTest, DirectMlTakesProjectionsApartAndRotatesBeforeAttention) {
                       "q_proj/MatMul/output_0, position_ids, cos_cache, sin_cache -> " + attention +
                       "q_rotary/RotaryEmbedding/output_0 | interleaved=0 num_heads=0 rotary_embedding_dim=0",
                   HasSubstr("k_rotary/RotaryEmbedding"),
-                  testing::AllOf(
-                      HasSubstr("attn/v_proj/MatMul/output_0, past_key_values.0.key, "
-                                "past_key_values.0.value, " +
-                                mask + "Sub/Cast/output_0, " + mask + "Gather/Cast/output_0, , , , ,  -> "),
-                      HasSubstr("do_rotary=0")),
+                  AllOf(HasSubstr("attn/v_proj/MatMul/output_0, past_key_values.0.key, "
+                                  "past_key_values.0.value, " +
+                                  mask + "Sub/Cast/output_0, " + mask + "Gather/Cast/output_0, , , , ,  -> "),
+                        HasSubstr("do_rotary=0")),
                   HasSubstr("o_proj")));
   EXPECT_THAT(Texts(model.graph().initializer()),
               Contains("model.layers.0.attn.k_proj.MatMul.weight FLOAT16 [64,32]"));
