@@ -19,7 +19,7 @@ constexpr std::string_view kBlockOptions[] = {"block_size", "symmetric", "algori
                                               "mixed"};
 
 OnnxProvider ProviderOf(const TargetSpec& spec) {
-  const std::string name = OptionOr(spec, "ep", "cpu");
+  const std::string name = OptionOr(spec, "ep", spec.scheme == "bf16" ? "cuda" : "cpu");
   if (name == "cuda") return OnnxProvider::kCuda;
   if (name == "dml") return OnnxProvider::kDml;
   return name == "mobile" ? OnnxProvider::kMobile : OnnxProvider::kCpu;
@@ -170,7 +170,7 @@ std::vector<SchemeInfo> OnnxSchemes() {
 
 std::vector<OptionInfo> OnnxOptions() {
   return {
-      {"ep", "where it will run (default cpu)", false, {"cpu", "cuda", "dml", "mobile"}},
+      {"ep", "where it will run (default cpu; of bf16 cuda)", false, {"cpu", "cuda", "dml", "mobile"}},
       {"block_size", "weights that share a scale (default 32)", false, {"16", "32", "64", "128", "256"}},
       {"symmetric", "no zero points (default true)", false, {"true", "false"}},
       {"algorithm",
