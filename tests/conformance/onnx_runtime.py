@@ -7,7 +7,7 @@ import onnxruntime
 import onnxruntime_genai
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-EVAL_TEXT = (pathlib.Path(__file__).parent / "eval_text.txt").read_text()
+EVAL_TEXT = (pathlib.Path(__file__).parent / "eval_text.txt").read_text().rstrip("\n")
 
 
 def session(folder):
@@ -61,18 +61,33 @@ def greedy(folder, prompt, count):
     return tokens
 
 
-def generate(folder, prompt, count):
-    """The same by onnxruntime-genai, which reads genai_config.json; and the prompt as its tokenizer encodes it."""
+def open_in_genai(folder):
+    """The model as its genai_config.json says, but on the CPU."""
     config = onnxruntime_genai.Config(str(folder))
     config.clear_providers()
-    model = onnxruntime_genai.Model(config)
-    encoded = onnxruntime_genai.Tokenizer(model).encode(prompt).tolist()
+    return onnxruntime_genai.Model(config)
+
+
+def continue_in_genai(model, tokens, count):
+    """At most `count` tokens; fewer where one ends the text."""
     parameters = onnxruntime_genai.GeneratorParams(model)
-    parameters.set_search_options(max_length=len(encoded) + count, do_sample=False)
+    parameters.set_search_options(max_length=len(tokens) + count, do_sample=False)
     generator = onnxruntime_genai.Generator(model, parameters)
-    generator.append_tokens(encoded)
-    tokens = []
-    while len(tokens) < count and not generator.is_done():
+    generator.append_tokens(np.array(tokens, np.int32))
+    generated = []
+    while not generator.is_done():
         generator.generate_next_token()
-        tokens.append(int(generator.get_next_tokens()[0]))
-    return encoded, tokens
+        generated.append(int(generator.get_next_tokens()[0]))
+    return generated
+
+
+def generate(folder, prompt, count):
+    """(the prompt as onnxruntime-genai's tokenizer encodes it, the tokens with which it goes on)."""
+    model = open_in_genai(folder)
+    tokens = onnxruntime_genai.Tokenizer(model).encode(prompt).tolist()
+    return tokens, continue_in_genai(model, tokens, count)
+
+
+def generate_from(folder, tokens, count):
+    """The tokens and those with which onnxruntime-genai goes on."""
+    return tokens + continue_in_genai(open_in_genai(folder), tokens, count)

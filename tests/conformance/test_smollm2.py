@@ -1,12 +1,8 @@
 """A trained model, as LlamaForCausalLM and fused as Phi3ForCausalLM, in the runtimes that people load it with."""
-import json
-
 import mlx.core as mx
 import mlx_lm
-import numpy as np
 import pytest
 
-import checkpoints
 import llama_cpp_reference as reference
 import safetensors_files
 
@@ -20,35 +16,6 @@ seconds. When the electric light came, nobody needed a keeper any more, but he w
 gallery had become the best part of his day. Children from the village asked him what he saw up there. He told them about whales, about
 storms that arrived like walls of grey glass, and about the quiet mornings when sea and sky were the same colour and the horizon was
 only a rumour. In 1987 the tower was painted again, red and white, and 35 people came to help."""
-
-
-def fuse(name, arrays, layer):
-    prefix = f"model.layers.{layer}."
-    parts = {"self_attn.qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-             "mlp.gate_up_proj": ("mlp.gate_proj", "mlp.up_proj")}[name]
-    return np.concatenate([arrays.pop(f"{prefix}{part}.weight") for part in parts])
-
-
-@pytest.fixture(scope="session")
-def smollm2_phi3(smollm2):
-    """The same weights under another architecture, in BF16. The name has no "phi3" in it: llama.cpp would look for Phi-3's tokens."""
-    folder = smollm2.parent / "smollm2-fused"
-    folder.mkdir()
-    for path in smollm2.iterdir():
-        if path.suffix != ".safetensors":
-            (folder / path.name).write_bytes(path.read_bytes())
-    config = json.loads((smollm2 / "config.json").read_text())
-    config |= {"architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "torch_dtype": "bfloat16", "pad_token_id": config["eos_token_id"],
-               "original_max_position_embeddings": config["max_position_embeddings"]}
-    (folder / "config.json").write_text(json.dumps(config))
-    arrays = {name: np.frombuffer(data, np.float16).reshape(shape).astype(np.float32)
-              for name, (_, shape, data) in safetensors_files.read(smollm2).items()}
-    for layer in range(config["num_hidden_layers"]):
-        for name in ("self_attn.qkv_proj", "mlp.gate_up_proj"):
-            arrays[f"model.layers.{layer}.{name}.weight"] = fuse(name, arrays, layer)
-    checkpoints.write_safetensors(folder / "model.safetensors", "BF16",
-                                  {name: checkpoints.to_bfloat16(array) for name, array in arrays.items()})
-    return folder
 
 
 @pytest.fixture(scope="session", params=["llama", "phi3"])
