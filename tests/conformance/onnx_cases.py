@@ -20,7 +20,8 @@ CASES = {
         "int4,block_size=128,symmetric=false", "int4,algorithm=rtn", "int8,algorithm=k_quant", "bf16,ep=cuda"]),
     "llama-odd-columns-tied-f16": (case("llama", "F16", 1, 200, 264, 4, 2, head_dim=16, tied=True), ["int4", "int4,block_size=128,ep=cuda"]),
     "llama-3-scaling-bf16": (case("llama", "BF16", 1, 128, 128, 2, 1, byte_level_files() | SAMPLING, config={
-        "rope_scaling": LLAMA3_SCALING, "rope_theta": 500000.0, "eos_token_id": [2, 1]}), ["fp32", "fp16,ep=cuda", "fp16,ep=dml"]),
+        "rope_scaling": LLAMA3_SCALING | {"original_max_position_embeddings": 8192}, "rope_theta": 500000.0, "max_position_embeddings": 131072,
+        "eos_token_id": [2, 1]}), ["fp32", "fp16,ep=cuda", "fp16,ep=dml"]),
     "llama-linear-scaling-f16": (case("llama", "F16", 1, 128, 128, 4, 4, config={"rope_scaling": {"type": "linear", "factor": 4.0}}), ["fp32"]),
     "phi3-bf16": (case("phi3", "BF16", 2, 128, 192, 4, 2, config=PLAIN), [
         "int4", "int8,ep=cuda", "fp32", "fp16,ep=cuda", "bf16,ep=cuda", "int4,ep=dml", "int4,algorithm=k_quant"]),

@@ -10,24 +10,35 @@ TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 EVAL_TEXT = (pathlib.Path(__file__).parent / "eval_text.txt").read_text().rstrip("\n")
 
 
-def session(folder):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+class Model:
+    """A folder in onnxruntime."""
+
+    def __init__(self, folder):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 2
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self.head_size = json.loads((folder / "genai_config.json").read_text())["model"]["decoder"]["head_size"]
+
+    def decoder(self):
+        return Decoder(self.session, self.head_size)
+
+    def logits(self, tokens):
+        """Of each of the tokens of a text, as float32."""
+        return self.decoder()(tokens)
 
 
 class Decoder:
     """Keeps the keys and values of the tokens that were given."""
 
-    def __init__(self, opened, head_size):
-        self.session, self.length = opened, 0
-        self.names = [value.name for value in opened.get_inputs()]
+    def __init__(self, session, head_size):
+        self.session, self.length = session, 0
+        self.names = [value.name for value in session.get_inputs()]
         self.past = {value.name: np.zeros((1, value.shape[1], 0, head_size), TYPES[value.type])
-                     for value in opened.get_inputs() if value.name.startswith("past")}
+                     for value in session.get_inputs() if value.name.startswith("past")}
 
     def __call__(self, tokens):
-        """The logits of each of the tokens, as float32."""
+        """The logits of each of the tokens, which follow those of earlier calls."""
         self.length += len(tokens)
         inputs = {"input_ids": np.array([tokens], np.int64), "attention_mask": np.ones((1, self.length), np.int64)} | self.past
         if "position_ids" in self.names:
@@ -37,23 +48,15 @@ class Decoder:
         return outputs["logits"][0].astype(np.float32)
 
 
-def head_size(folder):
-    return json.loads((folder / "genai_config.json").read_text())["model"]["decoder"]["head_size"]
+def mean_negative_log_likelihood(model, tokens):
+    logits = model.logits(tokens)[:-1].astype(np.float64)
+    logits -= logits.max(1, keepdims=True)
+    return (np.log(np.exp(logits).sum(1)) - logits[np.arange(len(tokens) - 1), tokens[1:]]).mean()
 
 
-def decoder(folder):
-    return Decoder(session(folder), head_size(folder))
-
-
-def mean_negative_log_likelihood(folder, tokens):
-    logits = decoder(folder)(tokens)[:-1].astype(np.float64)
-    likelihoods = logits[np.arange(len(tokens) - 1), tokens[1:]] - np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1)) - logits.max(1)
-    return -likelihoods.mean()
-
-
-def greedy(folder, prompt, count):
+def greedy(model, prompt, count):
     """The tokens that follow when the most likely one is always taken."""
-    run, tokens = decoder(folder), []
+    run, tokens = model.decoder(), []
     logits = run(prompt)
     for _ in range(count):
         tokens.append(int(logits[-1].argmax()))

@@ -53,8 +53,8 @@ def write_case(name, work):
 
 
 def write_logits(work):
-    folder = build(synthetic.make(work / "checkpoint", onnx_cases.LOGITS_CASE), work / "fp32", "fp32")
-    logits = {length: onnx_runtime.decoder(folder)(onnx_cases.logits_tokens(length))[-1][:64] for length in onnx_cases.LOGITS_LENGTHS}
+    model = onnx_runtime.Model(build(synthetic.make(work / "checkpoint", onnx_cases.LOGITS_CASE), work / "fp32", "fp32"))
+    logits = {length: model.logits(onnx_cases.logits_tokens(length))[-1][:64] for length in onnx_cases.LOGITS_LENGTHS}
     rows = ",\n".join(f'"{length}": {[round(float(value), 5) for value in row]}' for length, row in logits.items())
     (HERE / "onnx" / "phi3-longrope-logits.json").write_text(f"{{\n{rows}\n}}\n")
 
