@@ -94,3 +94,13 @@ def generate(folder, prompt, count):
 def generate_from(folder, tokens, count):
     """The tokens and those with which onnxruntime-genai goes on."""
     return tokens + continue_in_genai(open_in_genai(folder), tokens, count)
+
+
+def encode(folder, text):
+    return onnxruntime_genai.Tokenizer(open_in_genai(folder)).encode(text).tolist()
+
+
+def chat(folder, text):
+    """The prompt that the chat template makes of a message."""
+    tokenizer = onnxruntime_genai.Tokenizer(open_in_genai(folder))
+    return tokenizer.apply_chat_template(json.dumps([{"role": "user", "content": text}]), add_generation_prompt=True)

@@ -68,15 +68,13 @@ def attend_in_a_window(expected):
             node[5]["local_window_size"] = 64
 
 
-def stretch_the_angles(expected):
+def stretch_the_angles(expected, factors=4):
     """The builder ignores linear scaling."""
-    def rows_at(cache, function):
-        frequencies = 1 / (np.float32(4) * np.float32(10000) ** (np.arange(0, 32, 2, dtype=np.float32) / np.float32(32)))
-        return {row: function(np.float32(row) * frequencies).tolist() for row in cache}
-
+    frequencies = 1 / (np.float32(factors) * np.float32(10000) ** (np.arange(0, 32, 2, dtype=np.float32) / np.float32(32)))
     for entry in expected.initializers:
         if entry[0] in ("cos_cache", "sin_cache"):
-            entry[3] = rows_at(entry[3], np.cos if entry[0] == "cos_cache" else np.sin)
+            function = np.cos if entry[0] == "cos_cache" else np.sin
+            entry[3] = {row: function(np.float32(row) * frequencies).tolist() for row in entry[3]}
 
 
 DIFFERENCES = {
@@ -194,6 +192,24 @@ def test_mobile_is_the_cpu(target, run_engine, tmp_path):
     folders = run_engine.folders(checkpoint, [f"onnx:{target}", f"onnx:{target},ep=mobile"])
     for name in ("model.onnx", "model.onnx.data", "genai_config.json"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+
+
+def test_another_original_context_without_scaling_means_nothing(run_engine, tmp_path):
+    """The builder takes it for LongRoPE and fails."""
+    case, _ = onnx_cases.CASES["phi3-bf16"]
+    checkpoint = synthetic.make(tmp_path / "checkpoint", case | {"config": case["config"] | {"original_max_position_embeddings": 128}})
+    [folder] = run_engine.folders(checkpoint, ["onnx:fp32"])
+    assert_same(onnx_description.describe(folder), golden("phi3-bf16", "fp32"))
+
+
+def test_longrope_within_the_original_context_has_the_short_factors(run_engine, tmp_path):
+    """The builder knows LongRoPE only beyond the original context."""
+    case, _ = onnx_cases.CASES["phi3-bf16"]
+    checkpoint = synthetic.make(tmp_path / "checkpoint", case | {"config": case["config"] | {"rope_scaling": longrope(16)}})
+    [folder] = run_engine.folders(checkpoint, ["onnx:fp32"])
+    expected = golden("phi3-bf16", "fp32")
+    stretch_the_angles(expected, longrope(16)["short_factor"])
+    assert_same(onnx_description.describe(folder), expected)
 
 
 @pytest.mark.parametrize("ep", ["cpu", "cuda"])

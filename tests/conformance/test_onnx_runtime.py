@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tokenizers
 
+import gguf_cases
 import onnx_cases
 import onnx_runtime
 import synthetic
 from conftest import ROOT
-from synthetic import case
+from synthetic import byte_fallback_tokenizer, byte_level_files, case, tokenizer_config
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +87,47 @@ def test_from_gguf(target, run_engine, tokenizer, tmp_path):
 
 
 # Small models.
+
+def byte_fallback_files():
+    """As published models have it: the decoder takes away the space that the normalizer put first. From that onnxruntime-genai knows."""
+    tokenizer = byte_fallback_tokenizer()
+    tokenizer["decoder"]["decoders"].append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    return {"tokenizer.json": tokenizer, "tokenizer_config.json": tokenizer_config("LlamaTokenizerFast", add_bos_token=True)}
+
+
+CHAT = "{% for message in messages %}[{{ message['content'] }}]{% endfor %}"
+TOKENIZERS = {
+    "GPT-2": byte_level_files({"chat_template": CHAT}),
+    "Llama 3": gguf_cases.METADATA["meta-llama3"]["files"],
+    "bytes as a last resort": byte_fallback_files(),
+    "unknown class": byte_level_files({"tokenizer_class": "FooTokenizer", "chat_template": CHAT}),
+    "no class": byte_level_files({"tokenizer_class": None, "chat_template": CHAT}),
+    "several templates": byte_level_files({"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": CHAT}]}),
+    "template in a file": byte_level_files({"chat_template": None}) | {"chat_template.jinja": CHAT},
+}
+IN_GGUF = {"GPT-2": TOKENIZERS["GPT-2"], "Llama 3": TOKENIZERS["Llama 3"], "SentencePiece": gguf_cases.sentencepiece_files()}
+
+
+def assert_genai_tokenizes_as(tokenizer, folder):
+    for text in ("the other day, they said: 2 + 2 = 4!", "Zähne,  日本\n\n\tthe end"):
+        assert onnx_runtime.encode(folder, text) == tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_genai_reads_the_tokenizer(name, run_engine, tmp_path):
+    checkpoint = synthetic.make(tmp_path / "checkpoint", gguf_cases.llama(TOKENIZERS[name]))
+    [folder] = run_engine.folders(checkpoint, ["onnx:fp32"])
+    assert_genai_tokenizes_as(tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")), folder)
+    if CHAT in str(TOKENIZERS[name]):
+        assert onnx_runtime.chat(folder, "hello") == "[hello]"
+
+
+@pytest.mark.parametrize("name", IN_GGUF)
+def test_genai_reads_the_tokenizer_of_a_gguf_file(name, run_engine, tmp_path):
+    gguf = run_engine(synthetic.make(tmp_path / "checkpoint", gguf_cases.llama(IN_GGUF[name])), ["gguf:F16"])["gguf-F16"]
+    [folder] = run_engine.folders(gguf.parent, ["onnx:fp32"])
+    assert_genai_tokenizes_as(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")), folder)
+
 
 def random_tokens(count, seed=1):
     return np.random.default_rng(seed).integers(3, 320, count).tolist()
