@@ -27,7 +27,8 @@ CASES = {
         "int4", "int8,ep=cuda", "fp32", "fp16,ep=cuda", "bf16,ep=cuda", "int4,ep=dml", "int4,algorithm=k_quant"]),
     "phi3-tied-f16": (case("phi3", "F16", 1, 128, 192, 4, 4, tied=True, config=PLAIN), ["int4", "fp16,ep=cuda"]),
     "phi3-window-f16": (case("phi3", "F16", 2, 128, 192, 2, 1, config=PLAIN | {"sliding_window": 64}), ["int4", "fp16,ep=cuda", "int4,ep=dml"]),
-    "phi3-partial-rotary-f16": (case("phi3", "F16", 2, 128, 192, 2, 1, config=PLAIN | {"partial_rotary_factor": 0.75}), ["fp32", "int4,ep=cuda", "fp16,ep=dml"]),
+    "phi3-partial-rotary-f16": (case("phi3", "F16", 2, 128, 192, 2, 1, config=PLAIN | {"partial_rotary_factor": 0.75}), [
+        "fp32", "int4,ep=cuda", "fp16,ep=dml"]),
     "phi3-longrope-f16": (case("phi3", "F16", 2, 128, 192, 4, 2, config=LONG | {"rope_scaling": longrope(16)}), [
         "int4", "fp32", "fp16,ep=cuda", "bf16,ep=cuda", "fp16,ep=dml"]),
     "phi3-longrope-partial-bf16": (case("phi3", "BF16", 1, 128, 192, 2, 1, config=LONG | {
@@ -36,7 +37,8 @@ CASES = {
 CACHE_ROWS = (0, 1, 63, 255, 4095, 4096, 131071)  # that the goldens have of the rotary caches
 
 # A LongRoPE model; the goldens have its logits after so many tokens, below and above its original context.
-LOGITS_CASE = case("phi3", "F32", 2, 128, 192, 4, 2, config={"original_max_position_embeddings": 64, "sliding_window": None, "rope_scaling": longrope(16)})
+LOGITS_CASE = case("phi3", "F32", 2, 128, 192, 4, 2, config={"original_max_position_embeddings": 64, "sliding_window": None,
+                                                             "rope_scaling": longrope(16)})
 LOGITS_LENGTHS = (40, 64, 65, 200)
 
 

@@ -178,7 +178,8 @@ def test_tokens_out_of_the_sliding_window_do_not_matter(run_engine, tmp_path):
                                           ("logits", "fp16"), ("llama-3-scaling-bf16", "int8,accuracy_level=0")])
 def test_the_graph_for_dml_computes_the_same(name, target, run_engine, tmp_path):
     checkpoint = synthetic.make(tmp_path / "checkpoint", onnx_cases.LOGITS_CASE if name == "logits" else onnx_cases.CASES[name][0])
-    cuda, dml = (onnx_runtime.Model(folder) for folder in run_engine.folders(checkpoint, [f"onnx:{target},ep=cuda", f"onnx:{target},ep=dml"]))
+    folders = run_engine.folders(checkpoint, [f"onnx:{target},ep=cuda", f"onnx:{target},ep=dml"])
+    cuda, dml = (onnx_runtime.Model(folder) for folder in folders)
     for length in onnx_cases.LOGITS_LENGTHS:
         tokens = random_tokens(length)
         np.testing.assert_allclose(cuda.logits(tokens), dml.logits(tokens), rtol=0, atol=1e-2)
@@ -187,5 +188,6 @@ def test_the_graph_for_dml_computes_the_same(name, target, run_engine, tmp_path)
 @pytest.mark.parametrize("target", ["int8", "int8,block_size=128", "int8,algorithm=k_quant", "int8,symmetric=false,block_size=256"])
 def test_rows_that_do_not_fill_their_blocks(target, run_engine, tmp_path):
     checkpoint = synthetic.make(tmp_path / "checkpoint", onnx_cases.CASES["llama-odd-columns-tied-f16"][0])
-    floats, blocks = (onnx_runtime.Model(folder).logits(random_tokens(30)) for folder in run_engine.folders(checkpoint, ["onnx:fp32", f"onnx:{target}"]))
+    folders = run_engine.folders(checkpoint, ["onnx:fp32", f"onnx:{target}"])
+    floats, blocks = (onnx_runtime.Model(folder).logits(random_tokens(30)) for folder in folders)
     assert np.abs(floats - blocks).max() < 0.05 * np.abs(floats).max()
