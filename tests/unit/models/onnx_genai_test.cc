@@ -224,7 +224,17 @@ TEST_F(OnnxGenaiTest, RefusesTokenizersThatTheRuntimeCannotRead) {
   checkpoint_.files["tokenizer.json"] = R"({"model": {"type": "WordPiece", "vocab": {}}})";
   EXPECT_THAT(refusal(), HasSubstr("not \"WordPiece\""));
   checkpoint_.files.erase("tokenizer.json");
+  checkpoint_.files["vocab.json"] = "{}";
   EXPECT_THAT(refusal(), HasSubstr("tokenizer.json: is missing"));
+}
+
+TEST_F(OnnxGenaiTest, SaysThatThereIsNoTokenizer) {
+  checkpoint_.files.erase("tokenizer.json");
+  checkpoint_.files.erase("tokenizer_config.json");
+  const auto files = TryMake();
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_EQ(files->size(), 1u) << "genai_config.json";
+  EXPECT_THAT(notes_, ElementsAre(HasSubstr("no tokenizer")));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "workers/models/targets/huggingface_folder.h"
 
 #include "base/status.h"
+#include "workers/models/targets/gguf_metadata.h"
 #include "workers/models/targets/tokenizer_files.h"
 #include "workers/quant/codec_list.h"
 
@@ -19,6 +20,25 @@ absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model) {
     sidecars.push_back({name, std::move(content)});
   }
   return sidecars;
+}
+
+const SidecarFile* FindSidecar(const std::vector<SidecarFile>& files, std::string_view path) {
+  for (const SidecarFile& file : files) {
+    if (file.path == path) return &file;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::vector<SidecarFile>> TokenizerJsonSidecars(const Model& model,
+                                                               std::vector<std::string>& notes) {
+  ASSIGN_OR_RETURN(std::vector<SidecarFile> files, TokenizerSidecars(model));
+  if (FindSidecar(files, "tokenizer.json") != nullptr || FindSidecar(files, "tokenizer.model") == nullptr)
+    return files;
+  ASSIGN_OR_RETURN(GgufMetadata vocabulary, MakeGgufMetadata(model, *FindGgufFileType("F16")));
+  ASSIGN_OR_RETURN(std::vector<SidecarFile> made, MakeTokenizerFiles(vocabulary));
+  files.push_back(*FindSidecar(made, "tokenizer.json"));
+  notes.push_back("tokenizer.json was made from tokenizer.model");
+  return files;
 }
 
 const quant::Codec* PlainCodec(const std::string& scheme) {

@@ -16,6 +16,14 @@ namespace quantd {
 // metadata.
 absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model);
 
+// The same for runtimes that read only tokenizer.json: where the checkpoint has just SentencePiece's
+// tokenizer.model, it is made from that, and `notes` says so.
+absl::StatusOr<std::vector<SidecarFile>> TokenizerJsonSidecars(const Model& model,
+                                                               std::vector<std::string>& notes);
+
+// Null when there is none of that path.
+const SidecarFile* FindSidecar(const std::vector<SidecarFile>& files, std::string_view path);
+
 // `output` takes a whole tensor of the model; a GGUF file's rows of queries and keys go back into Hugging
 // Face's order.
 void TakeTensor(const Model& model, size_t index, OutputTensor& output);

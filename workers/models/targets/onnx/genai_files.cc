@@ -14,16 +14,9 @@ constexpr char kTokenizer[] = "tokenizer.json";
 constexpr char kTokenizerConfig[] = "tokenizer_config.json";
 constexpr char kChatTemplate[] = "chat_template.jinja";
 
-const SidecarFile* Find(const std::vector<SidecarFile>& files, std::string_view path) {
-  for (const SidecarFile& file : files) {
-    if (file.path == path) return &file;
-  }
-  return nullptr;
-}
-
 // An empty object where the file is missing.
 absl::StatusOr<Json> ReadObject(const std::vector<SidecarFile>& files, const char* path) {
-  const SidecarFile* file = Find(files, path);
+  const SidecarFile* file = FindSidecar(files, path);
   if (file == nullptr) return Json::object();
   ASSIGN_OR_RETURN(Json json, ParseJson(file->content, path));
   if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": is not an object"));
@@ -42,29 +35,32 @@ absl::Status CheckVocabulary(const Json& tokenizer, const OnnxDecoder& decoder) 
 
 absl::StatusOr<std::vector<SidecarFile>> MakeGenaiFiles(const Model& model, const OnnxDecoder& decoder,
                                                         std::vector<std::string>& notes) {
-  ASSIGN_OR_RETURN(const std::vector<SidecarFile> sources, TokenizerSidecars(model));
-  const SidecarFile* tokenizer = Find(sources, kTokenizer);
-  if (tokenizer == nullptr)
-    return PreconditionFailed(kTokenizer, "is missing; onnxruntime-genai reads no other vocabulary");
+  ASSIGN_OR_RETURN(const std::vector<SidecarFile> sources, TokenizerJsonSidecars(model, notes));
   GenaiSources parsed;
   ASSIGN_OR_RETURN(parsed.config, HuggingFaceConfig(model));
   ASSIGN_OR_RETURN(parsed.generation, ReadObject(sources, "generation_config.json"));
   ASSIGN_OR_RETURN(parsed.tokenizer, ReadObject(sources, kTokenizer));
   ASSIGN_OR_RETURN(parsed.tokenizer_config, ReadObject(sources, kTokenizerConfig));
-  RETURN_IF_ERROR(CheckGenaiTokenizer(parsed.tokenizer));
-  RETURN_IF_ERROR(CheckVocabulary(parsed.tokenizer, decoder));
-
   std::vector<SidecarFile> files;
   ASSIGN_OR_RETURN(std::string genai_config, MakeGenaiConfig(parsed, decoder));
   files.push_back({"genai_config.json", std::move(genai_config)});
+  const SidecarFile* tokenizer = FindSidecar(sources, kTokenizer);
+  if (tokenizer == nullptr) {
+    if (FindSidecar(sources, "vocab.json") != nullptr)
+      return PreconditionFailed(kTokenizer, "is missing; onnxruntime-genai reads no other vocabulary");
+    notes.push_back("the checkpoint has no tokenizer: the folder takes and gives token ids only");
+    return files;
+  }
+  RETURN_IF_ERROR(CheckGenaiTokenizer(parsed.tokenizer));
+  RETURN_IF_ERROR(CheckVocabulary(parsed.tokenizer, decoder));
   files.push_back(*tokenizer);
   if (RepairTokenizerConfig(parsed.tokenizer, parsed.tokenizer_config, notes)) {
     ASSIGN_OR_RETURN(std::string text, WriteJson(parsed.tokenizer_config, 2, kTokenizerConfig));
     files.push_back({kTokenizerConfig, std::move(text)});
   } else {
-    files.push_back(*Find(sources, kTokenizerConfig));  // a missing one would have lacked its class
+    files.push_back(*FindSidecar(sources, kTokenizerConfig));  // a missing one would have lacked its class
   }
-  if (const SidecarFile* chat = Find(sources, kChatTemplate)) files.push_back(*chat);
+  if (const SidecarFile* chat = FindSidecar(sources, kChatTemplate)) files.push_back(*chat);
   return files;
 }
 
