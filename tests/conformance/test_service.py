@@ -2,6 +2,7 @@
 import hashlib
 import json
 import signal
+import time
 
 import mlx.core as mx
 import numpy as np
@@ -35,6 +36,16 @@ def test_one_job_writes_every_target_and_manifests_tell_the_truth(service, check
         quantized = mx.quantize(mx.array(array), group_size=64, bits=4, stream=mx.cpu)
         for suffix, expected in zip((".weight", ".scales", ".biases"), map(np.array, quantized)):
             assert planes[name.replace(".weight", suffix)][1:] == (list(expected.shape), expected.tobytes())
+
+
+def test_a_job_of_three_formats_reads_the_weights_once(service, checkpoint, tmp_path):
+    folder, _ = checkpoint
+    service.check("quantize", folder, "--to", "gguf:Q4_K_M", "mlx:int4", "onnx:int4", "--output", tmp_path / "out")
+    weights = (folder / "model.safetensors").stat().st_size
+    deadline = time.monotonic() + 30  # a worker's last figures come when its result has been stored
+    while service.metric("quant_source_bytes_read_total") < weights and time.monotonic() < deadline:
+        pass
+    assert weights <= service.metric("quant_source_bytes_read_total") < 1.5 * weights  # headers and small files too
 
 
 def test_a_gguf_file_is_a_model_too(service, checkpoint, tmp_path):
