@@ -39,18 +39,21 @@ struct Q2_K {
     Float scales[kSubBlocks], minimums[kSubBlocks], sums[kSubBlocks];
     Float variance = 0.0f;
     if constexpr (Importance::kPresent) variance = SumOfSquares<L>(weights) / Float(kSuperBlock);
-    for (int j = 0; j < kSubBlocks; ++j) {
-      const auto x = weights.template Slice<kSubBlock>(j * kSubBlock);
-      typename L::template FloatArray<kSubBlock> w;
-      if constexpr (Importance::kPresent) {
+    using Columns = typename L::template FloatArray<kSubBlock>;
+    if constexpr (Importance::kPresent) {
+      const auto weigh = [&](const auto& x, int j, Columns& w) {
         sums[j] = WeighByImportance<L, kSubBlock>(x, importance.template Slice<kSubBlock>(j * kSubBlock),
                                                   variance, w);
-        found[j] = FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, w, kSearchWithImportance);
-      } else {
+      };
+      FitRanges<L, kSubBlock, kSubBlocks, /*kAbsolute=*/false>(weights, weigh, kSearchWithImportance, found);
+    } else {
+      const auto weigh = [](const auto& x, int, Columns& w) {
         QUANTD_UNROLL
         for (int i = 0; i < kSubBlock; ++i) w.Set(i, L::Abs(x[i]));
-        found[j] = FitRange<L, kSubBlock, /*kAbsolute=*/true>(x, w, kSearch);
-      }
+      };
+      FitRanges<L, kSubBlock, kSubBlocks, /*kAbsolute=*/true>(weights, weigh, kSearch, found);
+    }
+    for (int j = 0; j < kSubBlocks; ++j) {
       scales[j] = found[j].scale;
       minimums[j] = found[j].minimum;
     }

@@ -67,17 +67,10 @@ struct PackedScaleBlock {
   template <class Weights>
   QUANTD_LANE void FindPlain(const Weights& weights, RangeSearch search, Int* scales, Int* minimums,
                              Int& scale, Int& minimum) {
+    FitRanges<L, kSubBlock, kPackedSubBlocks, /*kAbsolute=*/false>(
+        weights, [](const auto& x, int, Columns& w) { WeighPlainly(x, w); }, search, found);
     Float largest_scale = 0.0f, largest_minimum = 0.0f;
     for (int j = 0; j < kPackedSubBlocks; ++j) {
-      const auto x = weights.template Slice<kSubBlock>(j * kSubBlock);
-      Float sum_of_squares = 0.0f;
-      QUANTD_UNROLL
-      for (int i = 0; i < kSubBlock; ++i) sum_of_squares = sum_of_squares + x[i] * x[i];
-      const Float root_mean_square = L::Sqrt(sum_of_squares / Float(kSubBlock));
-      Columns w;
-      QUANTD_UNROLL
-      for (int i = 0; i < kSubBlock; ++i) w.Set(i, root_mean_square + L::Abs(x[i]));
-      found[j] = FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, w, search);
       largest_scale = L::Max(found[j].scale, largest_scale);
       largest_minimum = L::Max(found[j].minimum, largest_minimum);
     }
@@ -90,18 +83,28 @@ struct PackedScaleBlock {
     minimum = ToHalf<L>(largest_minimum / Float(63.0f));
   }
 
+  template <class Slice>
+  static QUANTD_LANE void WeighPlainly(const Slice& x, Columns& w) {
+    Float sum_of_squares = 0.0f;
+    QUANTD_UNROLL
+    for (int i = 0; i < kSubBlock; ++i) sum_of_squares = sum_of_squares + x[i] * x[i];
+    const Float root_mean_square = L::Sqrt(sum_of_squares / Float(kSubBlock));
+    QUANTD_UNROLL
+    for (int i = 0; i < kSubBlock; ++i) w.Set(i, root_mean_square + L::Abs(x[i]));
+  }
+
   template <class Weights, class Importance>
   QUANTD_LANE void FindWithImportance(const Weights& weights, const Importance& importance, int top_level,
                                       Int* scales, Int* minimums, Int& scale, Int& minimum) {
     const Float variance = Float(2.0f) * SumOfSquares<L>(weights) / Float(kSuperBlock);
     const RangeSearch search{top_level, -0.9f, 0.05f, 36};
     Float found_scales[kPackedSubBlocks], found_minimums[kPackedSubBlocks], sums[kPackedSubBlocks];
-    for (int j = 0; j < kPackedSubBlocks; ++j) {
-      const auto x = weights.template Slice<kSubBlock>(j * kSubBlock);
-      Columns w;
+    const auto weigh = [&](const auto& x, int j, Columns& w) {
       sums[j] = WeighByImportance<L, kSubBlock>(x, importance.template Slice<kSubBlock>(j * kSubBlock),
                                                 variance, w);
-      found[j] = FitRange<L, kSubBlock, /*kAbsolute=*/false>(x, w, search);
+    };
+    FitRanges<L, kSubBlock, kPackedSubBlocks, /*kAbsolute=*/false>(weights, weigh, search, found);
+    for (int j = 0; j < kPackedSubBlocks; ++j) {
       found_scales[j] = found[j].scale;
       found_minimums[j] = found[j].minimum;
     }

@@ -95,11 +95,17 @@ struct OneLane {
   static QUANTD_LANE float NearestLevel(float value, int low, int high) {
     return static_cast<float>(Min(Max(NearestInt(value), low), high));
   }
-  // The same where |value| is below 2^22: nothing wraps, and the sum can be clamped as it is.
+  // The same where |value| is below 2^22: nothing wraps, and the sum can be clamped as it is. low <= 0 <=
+  // high; what rounds to zero may be -0.
   static QUANTD_LANE float NearestLevelInRange(float value, int low, int high) {
     constexpr float kBias = 12582912.0f;
     const float biased = value + kBias;
     return Min(Max(biased, kBias + static_cast<float>(low)), kBias + static_cast<float>(high)) - kBias;
+  }
+  // As NearestLevelInRange(value, 0, …), of a value that is known to be below high + 1/2.
+  static QUANTD_LANE float NearestLevelFromZero(float value) {
+    constexpr float kBias = 12582912.0f;
+    return Max(value + kBias, kBias) - kBias;
   }
 };
 

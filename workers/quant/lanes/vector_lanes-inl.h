@@ -171,8 +171,13 @@ struct VectorLanes {
   static QUANTD_LANE LaneFloat Round(LaneFloat value) {
     return {hn::Round(value.low), hn::Round(value.high)};
   }
-  static QUANTD_LANE LaneFloat Min(LaneFloat a, LaneFloat b) { return Select(a < b, a, b); }
-  static QUANTD_LANE LaneFloat Max(LaneFloat a, LaneFloat b) { return Select(a > b, a, b); }
+  // x86's instructions give the second operand where one is NaN, as asked for.
+  static QUANTD_LANE LaneFloat Min(LaneFloat a, LaneFloat b) {
+    return {hn::Min(a.low, b.low), hn::Min(a.high, b.high)};
+  }
+  static QUANTD_LANE LaneFloat Max(LaneFloat a, LaneFloat b) {
+    return {hn::Max(a.low, b.low), hn::Max(a.high, b.high)};
+  }
   static QUANTD_LANE LaneInt Min(LaneInt a, LaneInt b) {
     return {hn::Min(a.low, b.low), hn::Min(a.high, b.high)};
   }
@@ -220,10 +225,21 @@ struct VectorLanes {
   static QUANTD_LANE LaneInt NearestInt(LaneFloat value) {
     return (Bits(value + LaneFloat(12582912.0f)) & LaneInt(0x007fffff)) - LaneInt(0x00400000);
   }
+  // Floats are clamped as integers, which more units of a CPU can do: among floats of one sign the bits are
+  // in order, and the other sign's are out of the way, as negative integers or as large unsigned ones.
   static QUANTD_LANE LaneFloat NearestLevelInRange(LaneFloat value, int low, int high) {
-    const LaneInt biased = Bits(value + LaneFloat(kRoundingBias));
-    return FromBits(Min(Max(biased, LaneInt(kBiasBits + low)), LaneInt(kBiasBits + high))) -
-           LaneFloat(kRoundingBias);
+    const LaneFloat level =
+        low == 0 ? NearestLevelFromZero(value) : NoLessThan(Round(value), LaneFloat(static_cast<float>(low)));
+    return FromBits(Min(Bits(level), Bits(LaneFloat(static_cast<float>(high)))));
+  }
+  static QUANTD_LANE LaneFloat NearestLevelFromZero(LaneFloat value) {
+    return FromBits(Max(Bits(Round(value)), LaneInt(0)));
+  }
+  // max(value, bound); bound < 0.
+  static QUANTD_LANE LaneFloat NoLessThan(LaneFloat value, LaneFloat bound) {
+    const hn::RebindToUnsigned<IntTag> tag;
+    return {hn::BitCast(FloatTag(), hn::Min(hn::BitCast(tag, value.low), hn::BitCast(tag, bound.low))),
+            hn::BitCast(FloatTag(), hn::Min(hn::BitCast(tag, value.high), hn::BitCast(tag, bound.high)))};
   }
   // With the exponent of 2^23 put above the 23 bits of the (possibly wrapped) integer, it is 1.5 * 2^23 plus
   // that integer as a float: positive, so that its bits can be clamped as integers, and one subtraction away.
