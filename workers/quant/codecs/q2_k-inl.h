@@ -74,14 +74,15 @@ struct Q2_K {
       const Float step = FromHalf<L>(scale) * L::ToFloat(byte & Int(15));
       const Float offset = FromHalf<L>(minimum) * L::ToFloat(byte >> 4);
       const auto no_step = step == Float(0.0f);
+      const bool some_without_step = L::Any(no_step);
       scale_levels[j] = byte;
       for (int i = 0; i < kSubBlock; ++i) {
         const Float x = weights[j * kSubBlock + i];
-        Float level = L::NearestLevel((x + offset) / step, 0, 3);
+        Int level = L::Min(L::Max(L::NearestInt((x + offset) / step), Int(0)), Int(3));
         // Where the stored scale is zero the search's levels stay, as in ggml.
-        if (L::Any(no_step)) level = L::Select(no_step, found[j].LevelOf(x, 3), level);
+        if (some_without_step) level = L::Select(no_step, L::NearestInt(found[j].LevelOf(x, 3)), level);
         Int& word = planes[FirstTwoBitWord(j) + i / 4];
-        word = word | L::NearestInt(level) << (i % 4 * 8 + TwoBitShift(j));
+        word = word | level << (i % 4 * 8 + TwoBitShift(j));
       }
     }
     for (int word = 0; word < 4; ++word) {

@@ -49,16 +49,16 @@ struct PackedScaleBlock {
     for (int j = 0; j < kPackedSubBlocks; ++j) {
       step[j] = FromHalf<L>(scale) * L::ToFloat(scales[j]);
       offset[j] = FromHalf<L>(minimum) * L::ToFloat(minimums[j]);
+      some_without_step = some_without_step || L::Any(step[j] == Float(0.0f));
     }
   }
 
   // Level of weight x of sub-block j, with the stored scales. Where the stored scale is zero the search's
   // level stays, as in ggml.
   QUANTD_LANE Int LevelOf(Float x, int j) const {
-    Float level = L::NearestLevel((x + offset[j]) / step[j], 0, top);
-    const auto no_step = step[j] == Float(0.0f);
-    if (L::Any(no_step)) level = L::Select(no_step, found[j].LevelOf(x, top), level);
-    return L::NearestInt(level);
+    const Int level = L::Min(L::Max(L::NearestInt((x + offset[j]) / step[j]), Int(0)), Int(top));
+    if (!some_without_step) return level;
+    return L::Select(step[j] == Float(0.0f), L::NearestInt(found[j].LevelOf(x, top)), level);
   }
 
  private:
@@ -122,6 +122,7 @@ struct PackedScaleBlock {
   RangeFit<L> found[kPackedSubBlocks];
   Float step[kPackedSubBlocks];
   Float offset[kPackedSubBlocks];
+  bool some_without_step = false;
 };
 
 // Layout in words: 0 scale | minimum << 16, 1…3 packed scales, 4…35 levels; byte i of a pair of sub-blocks

@@ -64,13 +64,17 @@ struct Q6_K {
       }
       words.Set(48 + word, or_zero(bytes));
     }
+    bool some_without_step = false;
+    for (int j = 0; j < kSubBlocks; ++j)
+      some_without_step = some_without_step || L::Any(steps[j] == Float(0.0f));
     const auto level_of = [&](int i) {
       const int j = i / kSubBlock;
-      const auto no_step = steps[j] == Float(0.0f);
-      Float level = L::NearestLevel(weights[i] / steps[j], -32, 31) + Float(32.0f);
+      Int level = L::Min(L::Max(L::NearestInt(weights[i] / steps[j]), Int(-32)), Int(31)) + Int(32);
       // Where the stored scale is zero the search's level stays, as in ggml.
-      if (L::Any(no_step)) level = L::Select(no_step, found[j].LevelOf(weights[i], 32), level);
-      return L::NearestInt(level);
+      if (some_without_step) {
+        level = L::Select(steps[j] == Float(0.0f), L::NearestInt(found[j].LevelOf(weights[i], 32)), level);
+      }
+      return level;
     };
     for (int word = 0; word < 16; ++word) {
       const int half = word / 8, within = word % 8 * 4;

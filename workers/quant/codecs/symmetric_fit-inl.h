@@ -44,40 +44,83 @@ struct SymmetricFit {
   }
 };
 
+// A scale that is tried, and sums over its levels.
+template <class L>
+struct SymmetricTry {
+  using Float = typename L::Float;
+  Float inverse, lx, l2;
+
+  // |inverse * x| is about half_range at most, but for negligible weights, whose results are not used.
+  static QUANTD_LANE void Add(Float inverse, Float x, Float w, Float wx, int half_range, Float& lx,
+                              Float& l2) {
+    const Float level = L::NearestLevelInRange(inverse * x, -half_range, half_range - 1);
+    lx = lx + wx * level;
+    l2 = l2 + w * level * level;
+  }
+};
+
+template <class L, int N, class Weights, class Importance>
+QUANTD_LANE_LOOP void SumLevels(Weights x, const Importance& w, const typename L::template FloatArray<N>& wx,
+                                int half_range, SymmetricTry<L>& tried) {
+  using Float = typename L::Float;
+  const Float inverse = tried.inverse;
+  Float lx = 0.0f, l2 = 0.0f;
+  QUANTD_UNROLL_TWICE
+  for (int i = 0; i < N; ++i) SymmetricTry<L>::Add(inverse, x[i], w[i], wx[i], half_range, lx, l2);
+  tried.lx = lx;
+  tried.l2 = l2;
+}
+
+// Of two tries at once.
+template <class L, int N, class Weights, class Importance>
+QUANTD_LANE_LOOP void SumLevels(Weights x, const Importance& w, const typename L::template FloatArray<N>& wx,
+                                int half_range, SymmetricTry<L>& first, SymmetricTry<L>& second) {
+  using Float = typename L::Float;
+  const Float inverse1 = first.inverse, inverse2 = second.inverse;
+  Float lx1 = 0.0f, l21 = 0.0f, lx2 = 0.0f, l22 = 0.0f;
+  QUANTD_UNROLL
+  for (int i = 0; i < N; ++i) {
+    SymmetricTry<L>::Add(inverse1, x[i], w[i], wx[i], half_range, lx1, l21);
+    SymmetricTry<L>::Add(inverse2, x[i], w[i], wx[i], half_range, lx2, l22);
+  }
+  first.lx = lx1;
+  first.l2 = l21;
+  second.lx = lx2;
+  second.l2 = l22;
+}
+
 // Nineteen scales around the one that spans the range are tried; the one of least weighted squares is kept.
 // w[i] is the importance of x[i].
 template <class L, int N, class Weights, class Importance>
 QUANTD_LANE SymmetricFit<L> FitSymmetric(const Weights& x, const Importance& w, int half_range) {
   using Float = typename L::Float;
-  const float range = static_cast<float>(half_range);
   const Float peak = PeakOf<L, N>(x);
   typename L::template FloatArray<N> wx;
   QUANTD_UNROLL
   for (int i = 0; i < N; ++i) wx.Set(i, w[i] * x[i]);
+  const auto inverse_of = [&](int shift) {
+    return Float(-(static_cast<float>(half_range) + 0.1f * static_cast<float>(shift))) / peak;
+  };
 
-  Float scale = 0.0f, best = 0.0f, best_inverse = 0.0f;
-  for (int step = 0; step < 19; ++step) {
-    const int shift = step == 0 ? 0 : step <= 9 ? step - 10 : step - 9;  // 0, -9 … -1, 1 … 9
-    const Float inverse = Float(-(range + 0.1f * static_cast<float>(shift))) / peak;
-    Float sum_lx = 0.0f, sum_l2 = 0.0f;
-    QUANTD_UNROLL
-    for (int i = 0; i < N; ++i) {
-      // |inverse * x| is about half_range at most, but for negligible weights, whose results are not used.
-      const Float level = L::NearestLevelInRange(inverse * x[i], -half_range, half_range - 1);
-      sum_lx = sum_lx + wx[i] * level;
-      sum_l2 = sum_l2 + w[i] * level * level;
-    }
-    const Float tried = sum_lx / sum_l2;
-    if (step == 0) {
-      scale = L::Select(sum_l2 == Float(0.0f), Float(0.0f), tried);
-      best = scale * sum_lx;
-      best_inverse = inverse;
-      continue;
-    }
-    const auto better = (sum_l2 > Float(0.0f)) & (sum_lx * sum_lx > best * sum_l2);
-    scale = L::Select(better, tried, scale);
-    best = L::Select(better, tried * sum_lx, best);
-    best_inverse = L::Select(better, inverse, best_inverse);
+  SymmetricTry<L> first, second;
+  first.inverse = inverse_of(0);
+  SumLevels<L, N>(x, w, wx, half_range, first);
+  Float scale = L::Select(first.l2 == Float(0.0f), Float(0.0f), first.lx / first.l2);
+  Float best = scale * first.lx, best_inverse = first.inverse;
+  const auto keep_better = [&](const SymmetricTry<L>& tried) {
+    const Float lx = tried.lx, l2 = tried.l2, tried_scale = lx / l2;
+    const auto better = (l2 > Float(0.0f)) & (lx * lx > best * l2);
+    scale = L::Select(better, tried_scale, scale);
+    best = L::Select(better, tried_scale * lx, best);
+    best_inverse = L::Select(better, tried.inverse, best_inverse);
+  };
+  for (int step = 0; step < 18; step += 2) {
+    const int shift = step < 9 ? step - 9 : step - 8;  // of -9 … -1, 1 … 9
+    first.inverse = inverse_of(shift);
+    second.inverse = inverse_of(shift == -1 ? 1 : shift + 1);
+    SumLevels<L, N>(x, w, wx, half_range, first, second);
+    keep_better(first);
+    keep_better(second);
   }
   const auto is_negligible = L::Abs(peak) < Float(kNegligible);
   return {L::Select(is_negligible, Float(0.0f), scale), best_inverse, is_negligible};
