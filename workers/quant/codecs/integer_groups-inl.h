@@ -1,6 +1,8 @@
 // Integer formats whose groups of consecutive weights share a scale and perhaps a zero point, as ONNX Runtime
-// and OpenVINO store them. They are bound by memory: their kernels work along the row, in plain loops that
-// the compiler vectorises for the target, over a batch of groups that stays in the first-level cache.
+// and OpenVINO store them: plain loops that the compiler vectorises for the target, over a batch of groups
+// that stays in the first-level cache. What is bound by memory goes faster along the row on vector targets
+// (integer_group_rows-inl.h); these loops serve short groups, rows that end inside a group, arithmetic in
+// double, and the scalar target.
 //
 // How a format rounds is its scheme, a struct with
 //   Real            float or double: the type of the arithmetic behind its levels;
@@ -47,6 +49,12 @@ struct GroupFits {
   alignas(64) Real zero_point[kMaxGroups];  // a whole number
 };
 
+// The same of one group in each lane.
+template <class L>
+struct GroupFit {
+  typename L::Float scale, divisor, zero_point;
+};
+
 struct Ranges {
   alignas(64) float low[kMaxGroups];
   alignas(64) float high[kMaxGroups];
@@ -69,6 +77,19 @@ inline void RangeOf(const float* weights, int count, float& low, float& high) {
 
 inline void RangesOf(const float* weights, int group, int count, Ranges& ranges) {
   for (int g = 0; g < count; ++g) RangeOf(weights + g * group, group, ranges.low[g], ranges.high[g]);
+}
+
+// fit(low, high, g) of groups g … g + Lanes::kCount, one after the other; of lanes behind `count` the results
+// have no meaning.
+template <class Fit>
+void FitLanes(const Ranges& ranges, int count, Fit fit, GroupFits<float>& fits) {
+  static_assert(kMaxGroups % Lanes::kCount == 0);
+  for (int g = 0; g < count; g += Lanes::kCount) {
+    const GroupFit<Lanes> found = fit(Lanes::Load(ranges.low + g), Lanes::Load(ranges.high + g), g);
+    Lanes::Store(found.scale, fits.scale + g);
+    Lanes::Store(found.divisor, fits.divisor + g);
+    Lanes::Store(found.zero_point, fits.zero_point + g);
+  }
 }
 
 // Comparisons with NaN are false: it becomes `low`.

@@ -5,13 +5,13 @@
 // Scales and biases are found for as many groups at once as there are lanes, a group in each; levels along
 // the row.
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <span>
 
 #include "workers/quant/codecs/mlx_levels-inl.h"
 #include "workers/quant/codecs/mlx_stored-inl.h"
 #include "workers/quant/lanes/even_odd-inl.h"
+#include "workers/quant/lanes/row_ranges-inl.h"
 #include "workers/quant/widen.h"
 
 #if defined(QUANTD_MLX_AFFINE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -84,34 +84,6 @@ void EncodeAffine(const WeightRows& weights, int group, WeightType stored,
 
 #else
 
-// The smallest and the largest weight of each group of a batch. As signed numbers the largest bits are those
-// of the largest positive weight, as unsigned ones those of the negative weight of largest magnitude; where
-// all weights have one sign, both are the weight of largest magnitude, and the smallest bits the other edge.
-template <class Source, int kGroup>
-QUANTD_LANE void FindRange(const typename Source::Bits* x, LaneFloat& low, LaneFloat& high) {
-  using Bits = typename Source::Bits;
-  const auto larger = [](auto a, auto b) { return hn::Max(a, b); };
-  const auto smaller = [](auto a, auto b) { return hn::Min(a, b); };
-  const auto as_stored = [](auto bits) { return bits; };
-  const auto as_signed = [](auto bits) {
-    return hn::BitCast(hn::RebindToSigned<hn::DFromV<decltype(bits)> >(), bits);
-  };
-  HWY_ALIGN Bits extremes[Lanes::kCount];
-  FindExtremes<Bits, kGroup>(x, as_signed, larger, extremes);
-  high = BlockValues<Source>(extremes);
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // to read a batch again is faster than to keep it
-  FindExtremes<Bits, kGroup>(x, as_stored, larger, extremes);
-  low = BlockValues<Source>(extremes);
-  const LaneMask none_positive = Lanes::Bits(high) < LaneInt(0),
-                 none_negative = Lanes::Bits(low) >= LaneInt(0);
-  if (Lanes::Any(none_positive | none_negative)) {
-    FindExtremes<Bits, kGroup>(x, as_stored, smaller, extremes);
-    const LaneFloat other = BlockValues<Source>(extremes);
-    high = Lanes::Select(none_positive, other, high);
-    low = Lanes::Select(none_negative, other, low);
-  }
-}
-
 // What levels of a batch of groups are found by. A level is in doubt if its fraction is so near to a half
 // that rounding on the way to it may have changed it: by kDoubt / 2 units of the fixed point.
 struct AffineNumbers {
@@ -128,16 +100,7 @@ template <class Source>
 HWY_NOINLINE void FitBatch(const typename Source::Bits* x, int group, int top_level, WeightType stored,
                            int below, const AffinePlanes& to, AffineNumbers& numbers) {
   LaneFloat low, high;
-  switch (group) {
-    case 32:
-      FindRange<Source, 32>(x, low, high);
-      break;
-    case 64:
-      FindRange<Source, 64>(x, low, high);
-      break;
-    default:
-      FindRange<Source, 128>(x, low, high);
-  }
+  FindRanges<Source>(x, group, low, high);
   const AffineFit<Lanes> fit = FitAffine<Lanes>(low, high, top_level);
   StoreNarrowed(stored, fit.scale, to.scales);
   StoreNarrowed(stored, fit.bias, to.biases);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <type_traits>
 
 #include "workers/quant/codec.h"
 #include "workers/quant/codecs/onnx_schemes-inl.h"
@@ -80,6 +81,9 @@ class OnnxEncoder {
         blocks_per_row_(form.BlocksOf(rows.columns)) {}
 
   void Run() {
+    if constexpr (std::is_same_v<Scheme, OnnxDefault>) {
+      if (HasGroupRows(form_.block) && !IsPadded()) return EncodeAlongRows();
+    }
     const int64_t blocks = rows_.rows * blocks_per_row_;
     const int step = Scheme::kBatchWeights / form_.block;
     for (int64_t first = 0; first < blocks; first += step) {
@@ -102,11 +106,41 @@ class OnnxEncoder {
       for (int g = 0; g < count; ++g) ClearPadding(first + g, levels_ + g * form_.block);
     }
     StoreLevels(first, count);
-    StoreScales(fits_.scale, count, form_.scale, first, planes_[1]);
+    StoreFits(first, count, fits_.scale, fits_.zero_point);
+  }
+
+  template <typename Real>
+  void StoreFits(int64_t first, int count, const Real* scales, const Real* zero_points) const {
+    StoreScales(scales, count, form_.scale, first, planes_[1]);
     if (!form_.symmetric) {
-      StoreZeroPoints(fits_.zero_point, count, form_, blocks_per_row_, first, planes_[2]);
+      StoreZeroPoints(zero_points, count, form_, blocks_per_row_, first, planes_[2]);
     }
   }
+
+#if HWY_TARGET == HWY_SCALAR
+  void EncodeAlongRows() {}
+#else
+  void EncodeAlongRows() {
+    WithSource(rows_, [&](auto source, const auto* x) {
+      form_.bits == 4 ? EncodeGroups<4, decltype(source)>(x) : EncodeGroups<8, decltype(source)>(x);
+    });
+  }
+
+  template <int kBits, class Source>
+  void EncodeGroups(const typename Source::Bits* x) {
+    const auto fit = [&](Lanes::Float low, Lanes::Float high, auto firsts) {
+      return scheme_.template FitLane<Lanes>(low, high, firsts);
+    };
+    const auto store = [&](int64_t first, int count, const GroupFit<Lanes>& found) {
+      alignas(64) float scales[Lanes::kCount], zero_points[Lanes::kCount];
+      Lanes::Store(found.scale, scales);
+      Lanes::Store(found.zero_point, zero_points);
+      StoreFits(first, count, scales, zero_points);
+    };
+    EncodeGroupRows<Source, kBits>(x, rows_.rows * blocks_per_row_, form_.block,
+                                   OnnxDefaultLevels{(1 << kBits) - 1}, fit, store, planes_[0]);
+  }
+#endif
 
   int64_t ColumnOf(int64_t block) const { return block % blocks_per_row_ * form_.block; }
   int SizeOf(int64_t block) const {

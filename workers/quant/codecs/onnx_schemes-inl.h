@@ -2,10 +2,12 @@
 // types: C++ floats for `default`, numpy's doubles for `rtn` and the last step of `k_quant`.
 #include <cmath>
 
+#include "workers/quant/codecs/integer_group_rows-inl.h"
 #include "workers/quant/codecs/integer_groups-inl.h"
 #include "workers/quant/codecs/onnx_k_quant-inl.h"
 #include "workers/quant/codecs/onnx_nbits.h"
 #include "workers/quant/half.h"
+#include "workers/quant/lanes/half-inl.h"
 
 #if defined(QUANTD_ONNX_SCHEMES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTD_ONNX_SCHEMES_INL_H_
@@ -41,17 +43,25 @@ class OnnxDefault {
   void Fit(const float* weights, int group, int count, GroupFits<float>& fits) const {
     Ranges ranges;
     RangesOf(weights, group, count, ranges);
-    if (symmetric_) {
-      FitSymmetric(weights, group, count, ranges, fits);
-    } else {
-      FitRange(count, ranges, fits);
-    }
-    if (in_half_) {
-      for (int g = 0; g < count; ++g) fits.scale[g] = HalfToFloat(FloatToHalf(fits.scale[g]));
-    }
-    for (int g = 0; g < count; ++g) {
-      fits.divisor[g] = fits.scale[g] == 0.0f ? 0.0f : 1.0f / fits.scale[g];
-    }
+    const auto fit = [&](Lanes::Float low, Lanes::Float high, int begin) {
+      return FitLane<Lanes>(low, high, [&] {
+        alignas(64) float firsts[Lanes::kCount] = {};
+        const int some = std::min(Lanes::kCount, count - begin);
+        for (int g = 0; g < some; ++g) firsts[g] = weights[(begin + g) * group];
+        return Lanes::Load(firsts);
+      });
+    };
+    FitLanes(ranges, count, fit, fits);
+  }
+
+  // Of one group in each lane; firsts() are their first weights.
+  template <class L, class Firsts>
+  QUANTD_LANE GroupFit<L> FitLane(typename L::Float low, typename L::Float high, Firsts firsts) const {
+    using Float = typename L::Float;
+    GroupFit<L> fit = symmetric_ ? FitPeak<L>(low, high, firsts) : FitRange<L>(low, high);
+    if (in_half_) fit.scale = RoundedToHalf<L>(fit.scale);
+    fit.divisor = L::Select(fit.scale == Float(0.0f), Float(0.0f), Float(1.0f) / fit.scale);
+    return fit;
   }
 
   // `divisor` is the inverse. Where it is infinite, zeros have no number: level 0.
@@ -65,38 +75,32 @@ class OnnxDefault {
     return static_cast<uint8_t>(static_cast<int32_t>(Clamp(value, 0.0f, bounds_.top) + 0.49999997f));
   }
 
-  // The weight of largest magnitude becomes the lowest level.
-  void FitSymmetric(const float* weights, int group, int count, const Ranges& ranges,
-                    GroupFits<float>& fits) const {
-    int zeros = 0;
-    for (int g = 0; g < count; ++g) {
-      const float low = ranges.low[g], high = ranges.high[g];
-      const float peak = std::fabs(high) > std::fabs(low) ? high : low;
-      fits.scale[g] = peak * -inverse_middle_;
-      fits.zero_point[g] = bounds_.middle;
-      zeros += peak == 0.0f ? 1 : 0;
-    }
-    if (zeros > 0) GiveZerosTheirSign(weights, group, count, ranges, fits);
+  // The weight of largest magnitude becomes the lowest level. The scale of a block of zeros has the opposite
+  // sign of the first.
+  template <class L, class Firsts>
+  QUANTD_LANE GroupFit<L> FitPeak(typename L::Float low, typename L::Float high, Firsts firsts) const {
+    using Float = typename L::Float;
+    const Float peak = L::Select(L::Abs(high) > L::Abs(low), high, low);
+    GroupFit<L> fit;
+    fit.scale = peak * Float(-inverse_middle_);
+    fit.zero_point = Float(bounds_.middle);
+    const auto zeros = peak == Float(0.0f);
+    if (L::Any(zeros)) fit.scale = L::Select(zeros, -firsts(), fit.scale);
+    return fit;
   }
 
-  // The scale of a block of zeros has the opposite sign of the first.
-  void GiveZerosTheirSign(const float* weights, int group, int count, const Ranges& ranges,
-                          GroupFits<float>& fits) const {
-    for (int g = 0; g < count; ++g) {
-      if (ranges.low[g] == 0.0f && ranges.high[g] == 0.0f) fits.scale[g] = -weights[g * group];
-    }
-  }
-
-  void FitRange(int count, const Ranges& ranges, GroupFits<float>& fits) const {
-    for (int g = 0; g < count; ++g) {
-      const float low = ranges.low[g] < 0.0f ? ranges.low[g] : 0.0f;
-      const float high = ranges.high[g] > 0.0f ? ranges.high[g] : 0.0f;
-      const float scale = (high - low) / bounds_.top;
-      const float zero_point = scale == 0.0f ? low : 0.0f - low / scale;
-      fits.scale[g] = scale;
-      fits.zero_point[g] =
-          static_cast<float>(static_cast<int32_t>(Clamp(zero_point, 0.0f, bounds_.top) + 0.49999997f));
-    }
+  template <class L>
+  QUANTD_LANE GroupFit<L> FitRange(typename L::Float low, typename L::Float high) const {
+    using Float = typename L::Float;
+    const Float zero(0.0f);
+    low = L::Select(low < zero, low, zero);
+    high = L::Select(high > zero, high, zero);
+    GroupFit<L> fit;
+    fit.scale = (high - low) / Float(bounds_.top);
+    const Float zero_point = L::Select(fit.scale == zero, low, zero - low / fit.scale);
+    const Float clamped = L::Min(L::Max(zero_point, zero), Float(bounds_.top));
+    fit.zero_point = L::ToFloat(L::Truncate(clamped + Float(0.49999997f)));
+    return fit;
   }
 
   LevelBounds<float> bounds_;
@@ -104,6 +108,26 @@ class OnnxDefault {
   bool symmetric_;
   bool in_half_;
 };
+
+#if HWY_TARGET != HWY_SCALAR
+// OnnxDefault::Level() along the row. Of what has no number (NaN), the second operand of x86's minimum is
+// kept and truncated to the smallest integer, whose low bits are 0.
+struct OnnxDefaultLevels {
+  float top;
+
+  QUANTD_LANE Ordered Of(EvenOdd weights, FloatVector divisor, FloatVector zero_point) const {
+    const auto level_of = [&](FloatVector weight) {
+      const auto value = hn::Add(hn::Mul(weight, divisor), zero_point);
+      const auto below = hn::Min(hn::Set(FloatTag(), top), value);
+      const auto level = Lanes::TruncateVector(hn::Add(below, hn::Set(FloatTag(), 0.49999997f)));
+      return hn::BitCast(FloatTag(), level);
+    };
+    const hn::RebindToSigned<OrderedTag> tag;
+    const auto levels = hn::BitCast(tag, OrderedBits<0>({level_of(weights.even), level_of(weights.odd)}));
+    return hn::BitCast(OrderedTag(), hn::Max(levels, hn::Zero(tag)));
+  }
+};
+#endif
 
 // What `rtn` and `k_quant` have in common: levels in double, with the scale before it is rounded.
 class OnnxInDouble {

@@ -2,11 +2,11 @@
 // (weight_lowering.py), all in float: true divisions by the scale before it is rounded, ties to even, zero
 // always inside the range of asymmetric groups, and a signed scale for symmetric ones.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <span>
 
 #include "workers/quant/codec.h"
+#include "workers/quant/codecs/integer_group_rows-inl.h"
 #include "workers/quant/codecs/integer_groups-inl.h"
 #include "workers/quant/codecs/openvino_integers.h"
 #include "workers/quant/half.h"
@@ -34,15 +34,19 @@ class NncfScheme {
         top_(bottom_ + levels_ - 1.0f) {}
 
   void Fit(const Ranges& ranges, int count, GroupFits<float>& fits) const {
-    for (int g = 0; g < count; ++g) {
-      const float scale = symmetric_ ? SymmetricScale(ranges.low[g], ranges.high[g])
-                                     : RangeScale(ranges.low[g], ranges.high[g]);
-      fits.scale[g] = fits.divisor[g] = std::fabs(scale) < kSmallestScale ? kSmallestScale : scale;
-    }
-    for (int g = 0; g < count; ++g) {
-      const float level = RoundEven(Clamp(-ranges.low[g] / fits.scale[g], 0.0f, top_));
-      fits.zero_point[g] = symmetric_ ? 0.0f : level;
-    }
+    const auto fit = [&](Lanes::Float low, Lanes::Float high, int) { return FitLane<Lanes>(low, high); };
+    FitLanes(ranges, count, fit, fits);
+  }
+
+  // Of one group in each lane.
+  template <class L>
+  QUANTD_LANE GroupFit<L> FitLane(typename L::Float low, typename L::Float high) const {
+    using Float = typename L::Float;
+    const Float zero(0.0f), smallest(kSmallestScale);
+    Float scale = symmetric_ ? SymmetricScale<L>(low, high) : RangeScale<L>(low, high);
+    scale = L::Select(L::Abs(scale) < smallest, smallest, scale);
+    const Float to_zero = L::Round(L::Min(L::Max(-low / scale, zero), Float(top_)));
+    return {scale, scale, symmetric_ ? zero : to_zero};
   }
 
   QUANTD_LANE uint8_t Level(float weight, float divisor, float zero_point) const {
@@ -53,16 +57,43 @@ class NncfScheme {
   static constexpr float kSmallestScale = 0x1p-23f;
 
   // Negative where the weight of largest magnitude is positive: that becomes the lowest level.
-  float SymmetricScale(float low, float high) const {
-    return (std::fabs(low) >= high ? std::fabs(low) : -high) / (levels_ / 2.0f);
+  template <class L>
+  QUANTD_LANE typename L::Float SymmetricScale(typename L::Float low, typename L::Float high) const {
+    const auto magnitude = L::Abs(low);
+    return L::Select(magnitude >= high, magnitude, -high) / typename L::Float(levels_ / 2.0f);
   }
-  float RangeScale(float low, float high) const {
-    return ((high > 0.0f ? high : 0.0f) - (low < 0.0f ? low : 0.0f)) / top_;
+  template <class L>
+  QUANTD_LANE typename L::Float RangeScale(typename L::Float low, typename L::Float high) const {
+    const typename L::Float zero(0.0f);
+    return (L::Select(high > zero, high, zero) - L::Select(low < zero, low, zero)) / typename L::Float(top_);
   }
 
   bool symmetric_;
   float levels_, bottom_, top_;
 };
+
+#if HWY_TARGET != HWY_SCALAR
+// NncfScheme::Level() along the row. No level is so large that adding 1.5 * 2^23 would not round it: the
+// integer is in the sum's low bits.
+template <int kBits>
+struct NncfLevels {
+  int16_t bottom, top;
+
+  explicit NncfLevels(bool symmetric)
+      : bottom(static_cast<int16_t>(symmetric ? -(1 << (kBits - 1)) : 0)),
+        top(static_cast<int16_t>(bottom + (1 << kBits) - 1)) {}
+
+  QUANTD_LANE Ordered Of(EvenOdd weights, FloatVector divisor, FloatVector zero_point) const {
+    const auto level_of = [&](FloatVector weight) {
+      return hn::Add(hn::Add(hn::Div(weight, divisor), zero_point), hn::Set(FloatTag(), 0x1.8p+23f));
+    };
+    const hn::RebindToSigned<OrderedTag> tag;
+    const auto nearest = hn::BitCast(tag, OrderedBits<0>({level_of(weights.even), level_of(weights.odd)}));
+    const auto level = hn::Min(hn::Max(nearest, hn::Set(tag, bottom)), hn::Set(tag, top));
+    return hn::BitCast(OrderedTag(), hn::And(level, hn::Set(tag, (1 << kBits) - 1)));
+  }
+};
+#endif
 
 class OpenVinoEncoder {
  public:
@@ -75,6 +106,7 @@ class OpenVinoEncoder {
       for (int64_t row = 0; row < rows_.rows; ++row) EncodeRow(row);
       return;
     }
+    if (HasGroupRows(form_.group)) return EncodeAlongRows();
     const int64_t groups = rows_.rows * (rows_.columns / form_.group);
     const int step = kBatchWeights / form_.group;
     for (int64_t first = 0; first < groups; first += step) {
@@ -84,6 +116,56 @@ class OpenVinoEncoder {
 
  private:
   static constexpr int kBatchWeights = 2048;
+
+#if HWY_TARGET == HWY_SCALAR
+  void EncodeAlongRows() {}
+  int64_t RangeAlongRow(int64_t, float&, float&) { return 0; }
+  int64_t LevelsAlongRow(int64_t) { return 0; }
+#else
+  // Groups are of 4 bits.
+  void EncodeAlongRows() {
+    const int group = static_cast<int>(form_.group);
+    const auto fit = [&](Lanes::Float low, Lanes::Float high, auto) {
+      return scheme_.FitLane<Lanes>(low, high);
+    };
+    const auto store = [&](int64_t first, int count, const GroupFit<Lanes>& found) {
+      Lanes::Store(found.scale, fits_.scale);
+      Lanes::Store(found.zero_point, fits_.zero_point);
+      StoreFits(first, count);
+    };
+    WithSource(rows_, [&](auto source, const auto* x) {
+      EncodeGroupRows<decltype(source), 4>(x, rows_.rows * (rows_.columns / group), group,
+                                           NncfLevels<4>(form_.symmetric), fit, store, planes_[0]);
+    });
+  }
+
+  // Of the first weights of the row that begins with weight `begin`; returns of how many.
+  int64_t RangeAlongRow(int64_t begin, float& low, float& high) {
+    int64_t count = 0;
+    WithSource(rows_, [&](auto source, const auto* x) {
+      count = WidenRange<decltype(source)>(x + begin, rows_.columns, low, high);
+    });
+    return count;
+  }
+
+  int64_t LevelsAlongRow(int64_t begin) {
+    constexpr int kOneGroup = 62;
+    GroupNumbers numbers;
+    numbers.divisor.Set(Lanes::Float(fits_.divisor[0]));
+    numbers.zero_point.Set(Lanes::Float(fits_.zero_point[0]));
+    const int64_t count = rows_.columns / kLevelsOfChunk * kLevelsOfChunk;
+    uint8_t* to = reinterpret_cast<uint8_t*>(planes_[0] + begin * form_.bits / 8);
+    WithSource(rows_, [&](auto source, const auto* x) {
+      using Source = decltype(source);
+      if (form_.bits == 4) {
+        WriteLevels<Source, 4>(x + begin, count, kOneGroup, numbers, NncfLevels<4>(form_.symmetric), to);
+      } else {
+        WriteLevels<Source, 8>(x + begin, count, kOneGroup, numbers, NncfLevels<8>(form_.symmetric), to);
+      }
+    });
+    return count;
+  }
+#endif
 
   void EncodeGroups(int64_t first, int count) {
     const int64_t begin = first * form_.group, weights = int64_t{count} * form_.group;
@@ -98,15 +180,20 @@ class OpenVinoEncoder {
   // Twice over the row, part by part, so that rows of any length need no memory of theirs.
   void EncodeRow(int64_t row) {
     const int64_t begin = row * rows_.columns, end = begin + rows_.columns;
-    for (int64_t first = begin; first < end; first += kBatchWeights) {
+    float low, high;
+    Widen(rows_, begin, 1, &low);
+    high = low;
+    for (int64_t first = begin + RangeAlongRow(begin, low, high); first < end; first += kBatchWeights) {
       const int count = LoadPart(first, end);
-      float low, high;
-      RangeOf(weights_, (count + kSmallestGroup - 1) / kSmallestGroup * kSmallestGroup, low, high);
-      ranges_.low[0] = first == begin ? low : std::min(ranges_.low[0], low);
-      ranges_.high[0] = first == begin ? high : std::max(ranges_.high[0], high);
+      float part_low, part_high;
+      RangeOf(weights_, (count + kSmallestGroup - 1) / kSmallestGroup * kSmallestGroup, part_low, part_high);
+      low = std::min(low, part_low);
+      high = std::max(high, part_high);
     }
+    ranges_.low[0] = low;
+    ranges_.high[0] = high;
     scheme_.Fit(ranges_, 1, fits_);
-    for (int64_t first = begin; first < end; first += kBatchWeights) {
+    for (int64_t first = begin + LevelsAlongRow(begin); first < end; first += kBatchWeights) {
       const int count = LoadPart(first, end);
       LevelsOf(scheme_, weights_, count, 1, fits_, levels_);
       StoreLevels(first, count);
