@@ -18,8 +18,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-inline uint16_t NarrowToHalf(float value) { return FloatToHalf(value); }
-
 // Nearest, ties to even, rounded once: to a float whose last bit remembers what was cut off, then to half.
 inline uint16_t NarrowToHalf(double value) {
   const float nearest = static_cast<float>(value);
@@ -28,6 +26,18 @@ inline uint16_t NarrowToHalf(double value) {
   uint32_t bits = std::bit_cast<uint32_t>(nearest);
   if (!is_exact && std::fabs(back) > std::fabs(value)) --bits;  // towards zero
   return FloatToHalf(std::bit_cast<float>(is_exact ? bits : bits | 1));
+}
+
+// `scales` has room for whole vectors of lanes, as GroupFits.
+inline void NarrowToHalves(const float* scales, int count, uint16_t* to) {
+  alignas(64) uint32_t halves[Lanes::kCount];
+  for (int g = 0; g < count; g += Lanes::kCount) {
+    Lanes::Store(ToHalf<Lanes>(Lanes::Load(scales + g)), halves);
+    std::copy_n(halves, std::min(Lanes::kCount, count - g), to + g);
+  }
+}
+inline void NarrowToHalves(const double* scales, int count, uint16_t* to) {
+  for (int g = 0; g < count; ++g) to[g] = NarrowToHalf(scales[g]);
 }
 
 // `count` scales from block `first` on.
@@ -40,8 +50,7 @@ void StoreScales(const Real* scales, int count, OnnxScale type, int64_t first, s
       for (int g = 0; g < count; ++g) as_float[g] = static_cast<float>(scales[g]);
       return;
     case OnnxScale::kF16:
-      for (int g = 0; g < count; ++g) as_half[g] = NarrowToHalf(scales[g]);
-      return;
+      return NarrowToHalves(scales, count, as_half);
     case OnnxScale::kBf16:
       for (int g = 0; g < count; ++g) as_half[g] = FloatToBf16(static_cast<float>(scales[g]));
       return;
@@ -55,6 +64,13 @@ void StoreZeroPoints(const Real* zero_points, int count, const OnnxNbits& form, 
   uint8_t* bytes = reinterpret_cast<uint8_t*>(plane);
   if (form.bits == 8) {
     for (int g = 0; g < count; ++g) bytes[first + g] = static_cast<uint8_t>(zero_points[g]);
+    return;
+  }
+  if (blocks_per_row % 2 == 0 && first % 2 == 0) {  // then `count` is even too
+    for (int g = 0; g < count; g += 2) {
+      bytes[(first + g) / 2] =
+          static_cast<uint8_t>(static_cast<int>(zero_points[g]) | static_cast<int>(zero_points[g + 1]) << 4);
+    }
     return;
   }
   const int64_t row_bytes = (blocks_per_row + 1) / 2;
