@@ -215,7 +215,7 @@ absl::Status RunTask(const v1::Assignment& assignment, ObjectStore& store, const
       *out.mutable_summary() = Summarize(model);
       return absl::OkStatus();
     case v1::PLAN: {
-      ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, ReadTargets(assignment), options.threads));
+      ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, ReadTargets(assignment), {.threads = options.threads}));
       *out.mutable_plan() = DescribePlan(model, plan, assignment);
       return absl::OkStatus();
     }

@@ -25,7 +25,7 @@ TargetSpec ParseTarget(const std::string& text) {
 }
 
 absl::Status PrintPlan(const Model& model, const std::vector<TargetSpec>& targets) {
-  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, targets, 1));
+  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(model, targets, {}));
   for (size_t t = 0; t < plan.targets.size(); ++t) {
     for (const OutputTensor& tensor : plan.targets[t]->plan.tensors)
       std::printf("%zu %s %s\n", t, tensor.name.c_str(), std::string(tensor.codec->name()).c_str());

@@ -60,7 +60,8 @@ class JobRunner {
 
   absl::StatusOr<std::vector<TargetOutcome>> Run() {
     RETURN_IF_ERROR(Report("plan"));
-    ASSIGN_OR_RETURN(plan_, PlanJob(model_, specs_, options_.threads));
+    ASSIGN_OR_RETURN(plan_,
+                     PlanJob(model_, specs_, {options_.threads, [this] { return Report("plan").ok(); }}));
     RETURN_IF_ERROR(CheckRoom());
     for (size_t i = 0; i < specs_.size(); ++i) {
       artifacts_.push_back(std::make_unique<ArtifactStore>(
@@ -137,11 +138,12 @@ class JobRunner {
 
 }  // namespace
 
-absl::StatusOr<JobPlan> PlanJob(const Model& model, const std::vector<TargetSpec>& targets, int threads) {
+absl::StatusOr<JobPlan> PlanJob(const Model& model, const std::vector<TargetSpec>& targets,
+                                const PlanOptions& options) {
   JobPlan job;
   std::map<std::string, int> seen;
   for (size_t i = 0; i < targets.size(); ++i) {
-    absl::StatusOr<std::unique_ptr<PlannedTarget>> planned = PlanTarget(model, targets[i]);
+    absl::StatusOr<std::unique_ptr<PlannedTarget>> planned = PlanTarget(model, targets[i], options);
     if (!planned.ok()) return InTarget(i, planned.status());
     const std::string directory = absl::StrCat(targets[i].format, "-", targets[i].scheme);
     const int count = ++seen[directory];
@@ -153,7 +155,7 @@ absl::StatusOr<JobPlan> PlanJob(const Model& model, const std::vector<TargetSpec
   }
   for (const ModelTensor& tensor : model.tensors)
     job.source_bytes += static_cast<int64_t>(tensor.source.bytes);
-  job.memory_bytes = PipelineMemory(model, job.targets, threads);
+  job.memory_bytes = PipelineMemory(model, job.targets, options.threads);
   return job;
 }
 

@@ -37,8 +37,10 @@ struct JobPlan {
   int64_t source_bytes = 0;
 };
 
-// Errors of target i carry the field "targets[i].…".
-absl::StatusOr<JobPlan> PlanJob(const Model& model, const std::vector<TargetSpec>& targets, int threads);
+// `options.threads` also decides how much memory the job will take. Errors of target i carry the field
+// "targets[i].…".
+absl::StatusOr<JobPlan> PlanJob(const Model& model, const std::vector<TargetSpec>& targets,
+                                const PlanOptions& options);
 
 struct TargetOutcome {
   std::string directory;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "workers/engine/nibble_packer.h"
 #include "workers/engine/schedule.h"
 #include "workers/engine/tile_flow.h"
 #include "workers/engine/transposition.h"
@@ -26,6 +27,7 @@ double SecondsSince(std::chrono::steady_clock::time_point begin) {
 struct WritingState {
   std::vector<Sha256> digests;                 // of its planes
   std::optional<Transposition> transposition;  // of a transposed tensor
+  NibblePacker nibbles;                        // of its nibble plane
 };
 
 class Pipeline {
@@ -80,7 +82,7 @@ class Pipeline {
     const int64_t step = std::max<int64_t>(1, kTileWeights / std::max<int64_t>(1, tensor.columns()));
     for (int64_t row = 0; row < tensor.rows(); row += step) {
       const EncodedTile tile = EncodeComputed(tensor, row, std::min(step, tensor.rows() - row));
-      RETURN_IF_ERROR(AppendPlanes(target, index, tile));
+      RETURN_IF_ERROR(AppendPlanes(target, index, tile, row + step >= tensor.rows()));
     }
     FinishDigests(target, index);
     return absl::OkStatus();
@@ -91,10 +93,14 @@ class Pipeline {
     return targets_[target].planned->writer->Append(tensor, plane, bytes);
   }
 
-  absl::Status AppendPlanes(size_t target, size_t tensor, const EncodedTile& tile) {
+  absl::Status AppendPlanes(size_t target, size_t tensor, const EncodedTile& tile, bool is_last) {
     writing_[target].digests.resize(tile.planes.size());
-    for (size_t plane = 0; plane < tile.planes.size(); ++plane)
-      RETURN_IF_ERROR(Append(target, tensor, plane, tile.planes[plane]));
+    const std::optional<size_t> nibble_plane = targets_[target].planned->plan.tensors[tensor].nibble_plane;
+    for (size_t plane = 0; plane < tile.planes.size(); ++plane) {
+      std::span<const std::byte> bytes = tile.planes[plane];
+      if (plane == nibble_plane) bytes = writing_[target].nibbles.Pack(bytes, is_last);
+      RETURN_IF_ERROR(Append(target, tensor, plane, bytes));
+    }
     return absl::OkStatus();
   }
 
@@ -221,7 +227,7 @@ class Pipeline {
     const OutputTensor& tensor = target.planned->plan.tensors[route.tensor];
     const bool is_last = tile.ends_segment && route.ends_tensor;
     RETURN_IF_ERROR(tensor.transposed ? AppendTransposed(route, encoded, tile.rows, is_last)
-                                      : AppendPlanes(route.target, route.tensor, encoded));
+                                      : AppendPlanes(route.target, route.tensor, encoded, is_last));
     if (is_last) FinishDigests(route.target, route.tensor);
     target.errors[route.tensor].Add(encoded.error);
     ReportEncoded(*tensor.codec, encoded);

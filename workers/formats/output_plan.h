@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ struct OutputTensor {
   int64_t rows_per_head = 1;  // rows of one attention head, which a slice's row order keeps together
   // Stored with rows and columns exchanged; of plain floats only. `shape` stays that of the source.
   bool transposed = false;
+  // A plane of numbers below 16 that the codec writes one to a byte and the file keeps two to a byte, the
+  // first in the low half, through all rows: rows of an odd number of them share bytes.
+  std::optional<size_t> nibble_plane;
   // What each column weighs, for codecs that use it (quant/codec.h): columns() numbers, or as many for each
   // matrix (the last two dimensions) of a tensor of several matrices, one after the other. Null for none.
   std::shared_ptr<const std::vector<float>> importance;
@@ -77,7 +81,11 @@ struct OutputTensor {
     if (importance == nullptr || importance->empty()) return std::max<int64_t>(1, rows());
     return std::max<int64_t>(1, elements() / static_cast<int64_t>(importance->size()));
   }
-  int64_t PlaneBytes(size_t plane) const { return rows() * codec->RowBytes(plane, columns()); }
+  // As stored.
+  int64_t PlaneBytes(size_t plane) const {
+    const int64_t bytes = rows() * codec->RowBytes(plane, columns());
+    return plane == nibble_plane ? (bytes + 1) / 2 : bytes;
+  }
   int64_t bytes() const {
     int64_t sum = 0;
     for (size_t plane = 0; plane < codec->planes().size(); ++plane) sum += PlaneBytes(plane);

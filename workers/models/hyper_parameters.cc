@@ -92,6 +92,7 @@ absl::StatusOr<RopeScaling> ReadRopeScaling(const Json& json, const std::string&
     return Wrong("rope_scaling.high_freq_factor", "is not larger than low_freq_factor");
   ASSIGN_OR_RETURN(scaling.short_factors, Numbers(json, "short_factor"));
   ASSIGN_OR_RETURN(scaling.long_factors, Numbers(json, "long_factor"));
+  scaling.attention_factor = PositiveNumber(json, "attention_factor");
   scaling.short_magnitude = PositiveNumber(json, "short_mscale");
   scaling.long_magnitude = PositiveNumber(json, "long_mscale");
   return scaling;

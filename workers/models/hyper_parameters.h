@@ -19,8 +19,9 @@ struct RopeScaling {
   double high_freq_factor = 4.0;      // llama3
   std::vector<double> short_factors;  // longrope, one for each rotated pair
   std::vector<double> long_factors;
-  std::optional<double> short_magnitude;  // longrope: factors of cosines and sines, where the configuration
-  std::optional<double> long_magnitude;   // says them
+  std::optional<double> attention_factor;  // longrope: replaces the one that follows from the contexts
+  std::optional<double> short_magnitude;   // longrope: factors of cosines and sines, where the configuration
+  std::optional<double> long_magnitude;    // says them
 };
 
 struct HyperParameters {

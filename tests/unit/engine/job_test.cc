@@ -86,7 +86,7 @@ TEST_F(JobTest, TheManifestTellsTheRecipeAndEveryFile) {
 
 TEST_F(JobTest, ThePlanTellsWhatTheJobWillWrite) {
   const std::vector<TargetSpec> targets = {{"gguf", "Q4_K_M", {}}, {"mlx", "int3", {}}};
-  const auto plan = PlanJob(Open(), targets, 2);
+  const auto plan = PlanJob(Open(), targets, {.threads = 2});
   ASSERT_TRUE(plan.ok());
   ASSERT_TRUE(Run(targets).ok());
   int64_t written = 0;
@@ -127,7 +127,7 @@ TEST_F(JobTest, NamesTheTargetWhoseFieldIsWrong) {
       {{"mlx", "int4", {{"group_size", "7"}}}, "targets[1].options[group_size]"},
       {{"gguf", "Q4_0", {{"tensor_type", "nothing=Q8_0"}}}, "targets[1].options[tensor_type]"}};
   for (const auto& [spec, field] : wrong) {
-    for (const absl::Status& status : {PlanJob(Open(), {{"gguf", "Q4_0", {}}, spec}, 1).status(),
+    for (const absl::Status& status : {PlanJob(Open(), {{"gguf", "Q4_0", {}}, spec}, {}).status(),
                                        Run({{"gguf", "Q4_0", {}}, spec}).status()}) {
       EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
       EXPECT_EQ(FieldOf(status), field);

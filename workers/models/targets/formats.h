@@ -18,6 +18,10 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanMlx(const Model& model, const
 FormatInfo OnnxFormatInfo();
 absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanOnnx(const Model& model, const TargetSpec& spec);
 
+FormatInfo OpenVinoFormatInfo();
+absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanOpenVino(const Model& model, const TargetSpec& spec,
+                                                            const PlanOptions& options);
+
 FormatInfo SafetensorsFormatInfo();
 absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanSafetensors(const Model& model, const TargetSpec& spec);
 

@@ -2,6 +2,7 @@
 // own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -47,12 +48,20 @@ struct FormatInfo {
   std::vector<OptionInfo> options;
 };
 
+// What formats may use that read weights to choose their types.
+struct PlanOptions {
+  int threads = 1;
+  // Called often, from the thread that plans. Returning false cancels. May be empty.
+  std::function<bool()> keep_going = nullptr;
+};
+
 // Everything that PlanTarget takes.
 std::span<const FormatInfo> Formats();
 
 // Plans one target. Errors carry the field that is wrong ("format", "scheme", "options[NAME]");
-// INVALID_ARGUMENT for what the target says, FAILED_PRECONDITION for what the model can't do. `model`
-// outlives the result.
-absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, const TargetSpec& spec);
+// INVALID_ARGUMENT for what the target says, FAILED_PRECONDITION for what the model can't do, CANCELLED when
+// keep_going said so. `model` outlives the result.
+absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, const TargetSpec& spec,
+                                                          const PlanOptions& options = {});
 
 }  // namespace quantd

@@ -10,7 +10,14 @@
 namespace quantd {
 namespace {
 
-using Plan = absl::StatusOr<std::unique_ptr<PlannedTarget>> (*)(const Model&, const TargetSpec&);
+using Planned = absl::StatusOr<std::unique_ptr<PlannedTarget>>;
+using Plan = Planned (*)(const Model&, const TargetSpec&, const PlanOptions&);
+
+// Of a format that plans without reading weights.
+template <Planned (*plan)(const Model&, const TargetSpec&)>
+Planned PlanFromHeaders(const Model& model, const TargetSpec& spec, const PlanOptions&) {
+  return plan(model, spec);
+}
 
 constexpr char kAllowRequantize[] = "allow_requantize";
 
@@ -22,10 +29,11 @@ struct ListedFormat {
 const std::vector<ListedFormat>& List() {
   static const auto& list = *[] {
     auto* formats = new std::vector<ListedFormat>{
-        {GgufFormatInfo(), PlanGguf},
-        {MlxFormatInfo(), PlanMlx},
-        {OnnxFormatInfo(), PlanOnnx},
-        {SafetensorsFormatInfo(), PlanSafetensors},
+        {GgufFormatInfo(), PlanFromHeaders<PlanGguf>},
+        {MlxFormatInfo(), PlanFromHeaders<PlanMlx>},
+        {OnnxFormatInfo(), PlanFromHeaders<PlanOnnx>},
+        {OpenVinoFormatInfo(), PlanOpenVino},
+        {SafetensorsFormatInfo(), PlanFromHeaders<PlanSafetensors>},
     };
     for (ListedFormat& format : *formats) {
       format.info.options.push_back({kAllowRequantize,
@@ -102,7 +110,8 @@ std::string OptionOr(const TargetSpec& spec, const std::string& name, const std:
   return otherwise;
 }
 
-absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, const TargetSpec& spec) {
+absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, const TargetSpec& spec,
+                                                          const PlanOptions& options) {
   for (const ListedFormat& format : List()) {
     if (format.info.name != spec.format) continue;
     if (Find(format.info.schemes, spec.scheme) == format.info.schemes.end()) {
@@ -110,7 +119,7 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanTarget(const Model& model, co
                                                  "; known are ", Names(format.info.schemes)));
     }
     RETURN_IF_ERROR(CheckOptions(format.info, spec));
-    ASSIGN_OR_RETURN(std::unique_ptr<PlannedTarget> target, format.plan(model, spec));
+    ASSIGN_OR_RETURN(std::unique_ptr<PlannedTarget> target, format.plan(model, spec, options));
     RETURN_IF_ERROR(CheckRequantization(model, spec, target->plan));
     return target;
   }

@@ -236,6 +236,74 @@ class OpenVinoEncoder {
   GroupFits<float> fits_;
 };
 
+// Measures rows as 8-bit levels with a zero point, part by part, so that rows of any length need no memory.
+class Int8ErrorMeter {
+ public:
+  explicit Int8ErrorMeter(const WeightRows& rows) : rows_(rows), scheme_({8, kWholeRow, false}) {}
+
+  double Worst() {
+    double worst = 0.0;
+    for (int64_t row = 0; row < rows_.rows && rows_.columns > 0; ++row) {
+      const double error = RowError(row);
+      // A comparison with NaN is false, and it must stay.
+      if (!(error <= worst)) worst = error;
+    }
+    return worst;
+  }
+
+ private:
+  static constexpr int kPart = 2048;
+  static constexpr int kSums = kSmallestGroup;  // side by side, so that the compiler makes vectors of them
+
+  double RowError(int64_t row) {
+    const int64_t begin = row * rows_.columns, end = begin + rows_.columns;
+    for (int64_t first = begin; first < end; first += kPart) {
+      float low, high;
+      RangeOf(weights_, Padded(LoadPart(first, end)), low, high);
+      ranges_.low[0] = first == begin ? low : std::min(ranges_.low[0], low);
+      ranges_.high[0] = first == begin ? high : std::max(ranges_.high[0], high);
+    }
+    scheme_.Fit(ranges_, 1, fits_);
+    double squares = 0.0;
+    for (int64_t first = begin; first < end; first += kPart) squares += SquaresOf(LoadPart(first, end));
+    return squares / static_cast<double>(rows_.columns);
+  }
+
+  static int Padded(int count) { return (count + kSums - 1) / kSums * kSums; }
+
+  // Fills a last part up with its first weight, which changes no range.
+  int LoadPart(int64_t first, int64_t end) {
+    const int count = static_cast<int>(std::min<int64_t>(kPart, end - first));
+    Widen(rows_, first, count, weights_);
+    std::fill(weights_ + count, weights_ + Padded(count), weights_[0]);
+    return count;
+  }
+
+  double SquaresOf(int count) {
+    const float scale = fits_.scale[0], zero_point = fits_.zero_point[0];
+    for (int i = 0; i < count; ++i) {
+      const float level = RoundEven(Clamp(weights_[i] / scale + zero_point, 0.0f, 255.0f));
+      const float difference = (level - zero_point) * scale - weights_[i];
+      squares_[i] = difference * difference;
+    }
+    std::fill(squares_ + count, squares_ + Padded(count), 0.0f);
+    float sums[kSums] = {};
+    for (int i = 0; i < count; i += kSums) {
+      for (int s = 0; s < kSums; ++s) sums[s] += squares_[i + s];
+    }
+    double sum = 0.0;
+    for (float some : sums) sum += some;
+    return sum;
+  }
+
+  const WeightRows& rows_;
+  const NncfScheme scheme_;
+  alignas(64) float weights_[kPart];
+  alignas(64) float squares_[kPart];
+  Ranges ranges_;
+  GroupFits<float> fits_;
+};
+
 inline void DecodeOpenVinoGroup(const OpenVinoIntegers& form, const std::byte* plane, int64_t first,
                                 int64_t count, float scale, int zero_point, float* weights) {
   const uint8_t* bytes = reinterpret_cast<const uint8_t*>(plane) + first * form.bits / 8;

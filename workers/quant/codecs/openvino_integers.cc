@@ -29,6 +29,8 @@ void DecodeOpenVino(const OpenVinoIntegers& form, std::span<const std::byte* con
   }
 }
 
+double WorstOpenVinoInt8Error(const WeightRows& rows) { return Int8ErrorMeter(rows).Worst(); }
+
 }  // namespace quantd::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -37,6 +39,7 @@ namespace quantd::quant {
 
 HWY_EXPORT(EncodeOpenVino);
 HWY_EXPORT(DecodeOpenVino);
+HWY_EXPORT(WorstOpenVinoInt8Error);
 
 namespace {
 
@@ -89,6 +92,10 @@ std::vector<std::unique_ptr<const Codec>> MakeAll() {
 }
 
 }  // namespace
+
+double WorstInt8Error(const WeightRows& weights) {
+  return HWY_DYNAMIC_DISPATCH(WorstOpenVinoInt8Error)(weights);
+}
 
 const std::vector<std::unique_ptr<const Codec>>& OpenVinoIntegerCodecs() {
   static const auto& list = *new std::vector<std::unique_ptr<const Codec>>(MakeAll());

@@ -25,4 +25,9 @@ struct OpenVinoIntegers {
   int64_t GroupSize(int64_t columns) const { return group == kWholeRow ? columns : group; }
 };
 
+// What 8 bits with a zero point would lose: the mean over a row of the squared difference between its weights
+// and scale * (level - zero point), with the scale as it is before it is rounded to be stored; of the row
+// where it is largest. NaN for weights that are not finite. The same number on every CPU target.
+double WorstInt8Error(const WeightRows& weights);
+
 }  // namespace quantd::quant

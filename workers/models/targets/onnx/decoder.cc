@@ -3,19 +3,13 @@
 #include <utility>
 
 #include "workers/models/targets/onnx/names.h"
+#include "workers/models/targets/rotary_frequencies.h"
 
 namespace quantd {
 
-int64_t OnnxDecoder::rotary_size() const {
-  // A GGUF file says the size itself; the share that was computed from it may fall a hair short.
-  constexpr double kHair = 1e-6;
-  return static_cast<int64_t>(parameters.partial_rotary * static_cast<double>(head_size()) + kHair);
-}
+int64_t OnnxDecoder::rotary_size() const { return RotatedDimensions(parameters); }
 
-bool OnnxDecoder::has_long_rope() const {
-  const std::optional<RopeScaling>& scaling = parameters.rope_scaling;
-  return scaling.has_value() && (scaling->type == "longrope" || scaling->type == "su");
-}
+bool OnnxDecoder::has_long_rope() const { return HasLongRope(parameters); }
 
 bool OnnxDecoder::has_two_rotary_ranges() const {
   return has_long_rope() && parameters.context > original_context();

@@ -2,46 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "workers/models/targets/gguf_metadata.h"
+#include "workers/models/targets/rotary_frequencies.h"
 
 namespace quantd {
 namespace {
-
-constexpr double kUsualBase = 10000.0;
-
-// Turns of Llama 3's slow dimensions are slowed further, of its fast ones left, with a ramp between.
-float Llama3Frequency(float frequency, const OnnxDecoder& decoder) {
-  const RopeScaling& scaling = *decoder.parameters.rope_scaling;
-  const float factor = static_cast<float>(scaling.factor.value_or(1.0));
-  const float low = static_cast<float>(scaling.low_freq_factor);
-  const float range = static_cast<float>(scaling.high_freq_factor - scaling.low_freq_factor);
-  const double original = static_cast<double>(decoder.original_context());
-  const float wave_length = static_cast<float>(2.0 * std::numbers::pi) / frequency;
-  if (wave_length < static_cast<float>(original / scaling.high_freq_factor)) return frequency;
-  if (wave_length > static_cast<float>(original / scaling.low_freq_factor)) return frequency / factor;
-  const float smooth = (static_cast<float>(original) / wave_length - low) / range;
-  return (1.0f - smooth) * frequency / factor + smooth * frequency;
-}
-
-// With a factor for each pair of dimensions; an empty list for none. All in float, as torch computes it.
-std::vector<float> Frequencies(const OnnxDecoder& decoder, const std::vector<double>& factors) {
-  const HyperParameters& p = decoder.parameters;
-  const float size = static_cast<float>(decoder.rotary_size());
-  const float base = static_cast<float>(p.rope_base.value_or(kUsualBase));
-  const bool is_llama3 = p.rope_scaling.has_value() && p.rope_scaling->type == "llama3";
-  const bool is_linear = p.rope_scaling.has_value() && p.rope_scaling->type == "linear";
-  const float linear = is_linear ? static_cast<float>(p.rope_scaling->factor.value_or(1.0)) : 1.0f;
-  std::vector<float> frequencies;
-  for (int64_t pair = 0; pair < decoder.rotary_size() / 2; ++pair) {
-    const float factor = factors.empty() ? linear : static_cast<float>(factors[static_cast<size_t>(pair)]);
-    const float power = std::pow(base, static_cast<float>(2 * pair) / size);
-    const float frequency = 1.0f / (factor * power);
-    frequencies.push_back(is_llama3 ? Llama3Frequency(frequency, decoder) : frequency);
-  }
-  return frequencies;
-}
 
 // What one pair of caches of cosines and sines holds.
 struct Table {
@@ -50,7 +16,7 @@ struct Table {
 };
 
 Table PlainTable(const OnnxDecoder& decoder) {
-  return {decoder.parameters.context, {{0, Frequencies(decoder, {}), 1.0f}}};
+  return {decoder.parameters.context, {{0, RotaryFrequencies(decoder.parameters, {}), 1.0f}}};
 }
 
 // LongRoPE's, for contexts up to the trained one, and for longer ones.
@@ -58,14 +24,16 @@ Table ShortTable(const OnnxDecoder& decoder) {
   const HyperParameters& p = decoder.parameters;
   const double magnitude = p.rope_scaling->short_magnitude.value_or(LongRopeAttentionFactor(p));
   return {std::min(p.context, decoder.original_context()),
-          {{0, Frequencies(decoder, p.rope_scaling->short_factors), static_cast<float>(magnitude)}}};
+          {{0, RotaryFrequencies(decoder.parameters, p.rope_scaling->short_factors),
+            static_cast<float>(magnitude)}}};
 }
 
 Table LongTable(const OnnxDecoder& decoder) {
   const HyperParameters& p = decoder.parameters;
   const double magnitude = p.rope_scaling->long_magnitude.value_or(LongRopeAttentionFactor(p));
   return {p.context,
-          {{0, Frequencies(decoder, p.rope_scaling->long_factors), static_cast<float>(magnitude)}}};
+          {{0, RotaryFrequencies(decoder.parameters, p.rope_scaling->long_factors),
+            static_cast<float>(magnitude)}}};
 }
 
 Table Join(Table first, Table second) {

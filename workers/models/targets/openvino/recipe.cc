@@ -1,0 +1,129 @@
+#include "workers/models/targets/openvino/recipe.h"
+
+#include <span>
+#include <string_view>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "workers/models/targets/formats.h"
+#include "workers/models/targets/openvino/presets.h"
+
+namespace quantd {
+namespace {
+
+constexpr int64_t kUsualGroup = 128;
+
+// Every option but `symmetric` chooses among 4-bit forms.
+constexpr std::string_view kInt4Options[] = {"group_size", "ratio", "all_layers", "preset"};
+constexpr std::string_view kPresetOptions[] = {"group_size", "symmetric", "ratio", "all_layers"};
+
+bool IsGiven(const TargetSpec& spec, std::string_view option) {
+  return !OptionOr(spec, std::string(option), "").empty();
+}
+
+std::string Field(std::string_view option) { return absl::StrCat("options[", std::string(option), "]"); }
+
+absl::Status Refuse(const TargetSpec& spec, std::span<const std::string_view> options,
+                    const std::string& why) {
+  for (std::string_view option : options) {
+    if (IsGiven(spec, option)) return InvalidField(Field(option), why);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> ReadRatio(const TargetSpec& spec) {
+  const std::string text = OptionOr(spec, "ratio", "1");
+  double ratio = 0.0;
+  // Comparisons with NaN are false.
+  if (absl::SimpleAtod(text, &ratio) && ratio >= 0.0 && ratio <= 1.0) return ratio;
+  return InvalidField(Field("ratio"), absl::StrCat("\"", text, "\" is no number from 0 to 1"));
+}
+
+WeightForm FourBits(bool is_symmetric, int64_t group) {
+  return {is_symmetric ? IrType::kI4 : IrType::kU4, group};
+}
+
+void ApplyPreset(const Model& model, OpenVinoRecipe& recipe, std::vector<std::string>& notes) {
+  const OpenVinoPreset* preset = FindOpenVinoPreset(model);
+  if (preset == nullptr) {
+    notes.push_back(absl::StrCat("optimum-intel has no settings of its own for ", model.display_name,
+                                 ": it is stored as int4 without a preset"));
+    return;
+  }
+  recipe.primary = FourBits(preset->symmetric, preset->group);
+  recipe.ratio = preset->ratio;
+  recipe.all_layers = preset->all_layers;
+  notes.push_back(absl::StrCat("settings of ", std::string(preset->model), ": ", Describe(recipe.primary),
+                               ", ratio ", recipe.ratio,
+                               recipe.all_layers ? ", embedding and lm_head too" : ""));
+  if (preset->is_data_aware)
+    notes.push_back(
+        "optimum-intel also changes this model's weights by AWQ or scale estimation; quantd does not");
+}
+
+absl::Status ReadInt4(const TargetSpec& spec, const Model& model, OpenVinoRecipe& recipe,
+                      std::vector<std::string>& notes) {
+  const int64_t group = std::stoll(OptionOr(spec, "group_size", absl::StrCat(kUsualGroup)));
+  recipe.primary =
+      FourBits(OptionOr(spec, "symmetric", "false") == "true", group < 0 ? quant::kWholeRow : group);
+  recipe.backup = {IrType::kU8};
+  recipe.all_layers = OptionOr(spec, "all_layers", "false") == "true";
+  ASSIGN_OR_RETURN(recipe.ratio, ReadRatio(spec));
+  if (!IsGiven(spec, "preset")) return absl::OkStatus();
+  RETURN_IF_ERROR(Refuse(spec, kPresetOptions, "is the preset's to choose"));
+  ApplyPreset(model, recipe, notes);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<OpenVinoRecipe> ReadOpenVinoRecipe(const TargetSpec& spec, const Model& model,
+                                                  std::vector<std::string>& notes) {
+  OpenVinoRecipe recipe;
+  if (spec.scheme == "int4") {
+    RETURN_IF_ERROR(ReadInt4(spec, model, recipe, notes));
+    return recipe;
+  }
+  RETURN_IF_ERROR(Refuse(spec, kInt4Options, "is an option of int4"));
+  if (spec.scheme == "int8") {
+    recipe.primary = {OptionOr(spec, "symmetric", "false") == "true" ? IrType::kI8 : IrType::kU8};
+  } else {
+    if (IsGiven(spec, "symmetric"))
+      return InvalidField(Field("symmetric"), "means nothing without quantization");
+    recipe.primary = {spec.scheme == "fp16" ? IrType::kF16 : IrType::kF32};
+  }
+  recipe.backup = recipe.primary;
+  return recipe;
+}
+
+std::vector<SchemeInfo> OpenVinoSchemes() {
+  return {{"int4", CodecOf(FourBits(false, kUsualGroup)).BitsPerWeight(),
+           "groups of 4-bit integers with a scale; embedding and lm_head in 8 bits"},
+          {"int8", CodecOf({IrType::kU8}).BitsPerWeight(), "8-bit integers, a scale a row"},
+          {"fp16", 16.0, "IEEE half"},
+          {"fp32", 32.0, "IEEE single"}};
+}
+
+std::vector<OptionInfo> OpenVinoOptions() {
+  return {
+      {"group_size",
+       "weights that share a scale, -1 for a row (default 128); of int4",
+       false,
+       {"32", "64", "128", "-1"}},
+      {"symmetric", "no zero points (default false)", false, {"true", "false"}},
+      {"ratio",
+       "share of the layers' weights in 4 bits, 0 to 1 (default 1), the others in 8; NNCF's choice of "
+       "layers; "
+       "of int4",
+       false,
+       {}},
+      {"all_layers",
+       "4 bits for embedding and lm_head too (default false); of int4",
+       false,
+       {"true", "false"}},
+      {"preset", "optimum-intel's settings for this model, where it has some; of int4", false, {"default"}},
+  };
+}
+
+}  // namespace quantd
