@@ -63,9 +63,9 @@ IrPort IrBuilder::Elementwise(const char* type, IrPort a, IrPort b, const std::s
               .outputs = {{TypeOf(a)}}});
 }
 
-IrPort IrBuilder::Compare(const char* type, IrPort a, IrPort b) {
+IrPort IrBuilder::Compare(const char* type, const char* version, IrPort a, IrPort b) {
   return Add({.type = type,
-              .version = "opset1",
+              .version = version,
               .attributes = kNumpyBroadcast,
               .inputs = {a, b},
               .outputs = {{IrType::kBoolean}}});

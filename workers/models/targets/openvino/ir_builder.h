@@ -36,7 +36,7 @@ class IrBuilder {
   // Add, Subtract, Multiply, …: with numpy's broadcasting, of inputs of one type.
   IrPort Elementwise(const char* type, IrPort a, IrPort b, const std::string& name = "");
   // LessEqual, LogicalAnd, …: their result is boolean.
-  IrPort Compare(const char* type, IrPort a, IrPort b);
+  IrPort Compare(const char* type, const char* version, IrPort a, IrPort b);
   IrPort Select(IrPort condition, IrPort then, IrPort otherwise);
   // Of one input, without attributes: Sqrt, Cos, ….
   IrPort Unary(const char* type, const char* version, IrPort input);

@@ -1,5 +1,7 @@
 #include "workers/models/targets/openvino/sequence.h"
 
+#include <limits>
+
 #include "workers/models/targets/gguf_metadata.h"
 #include "workers/models/targets/rotary_frequencies.h"
 
@@ -7,6 +9,7 @@ namespace quantd {
 namespace {
 
 constexpr float kHidden = -65504.0f;  // the lowest half
+constexpr int64_t kLastAxis = 3;
 
 IrPort AddInput(const char* name, IrType type, const char* shape, IrBuilder& ir) {
   return ir.Add({.type = "Parameter",
@@ -34,7 +37,7 @@ IrPort AddFrequencies(const HyperParameters& parameters, IrPort positions, IrBui
                               .outputs = {{IrType::kI64}}});
   const IrPort length = ir.Elementwise("Add", last, ir.Integer(1));
   const int64_t original = parameters.original_context.value_or(parameters.context);
-  const IrPort is_long = ir.Compare("Greater", length, ir.Integer(original));
+  const IrPort is_long = ir.Compare("Greater", "opset1", length, ir.Integer(original));
   const IrPort long_frequencies = AddFrequencyList(parameters, scaling.long_factors, ir);
   return ir.Select(is_long, long_frequencies, AddFrequencyList(parameters, scaling.short_factors, ir));
 }
@@ -62,6 +65,24 @@ Places AddPlaces(const OpenVinoInputs& inputs, IrBuilder& ir) {
   const IrPort past = ir.Elementwise("Subtract", all, length(inputs.tokens));
   const IrPort row = ir.Unsqueeze(range(ir.Integer(0), all), ir.Integer(0));
   return {row, ir.Unsqueeze(range(past, all), ir.Integer(1))};
+}
+
+// What a token sees of the tokens before it through a window. OpenVINO replaces attention by paged attention,
+// which knows windows but not masks: it takes the window from the constant that is added here where it finds
+// the operations of transformers' mask around it, and forgets it everywhere else. Hence four conjunctions, a
+// Broadcast, and a Slice after the Select that change nothing
+// (StateManagementPattern, gpt_oss_sliding_window_pattern).
+IrPort AddWindow(int64_t window, const Places& places, IrPort is_past, IrPort is_token, IrBuilder& ir) {
+  const auto both = [&](IrPort a, IrPort b) { return ir.Compare("BitwiseAnd", "opset13", a, b); };
+  const IrPort last_hidden = ir.Elementwise("Add", places.of_new, ir.Integer(-window));
+  const IrPort is_near = ir.Compare("Greater", "opset1", places.all, last_hidden);
+  const IrPort is_seen = both(both(is_past, both(both(is_past, is_near), is_token)), is_token);
+  const IrPort ones = ir.Integers({1, 1, 1, 1});
+  return ir.Add({.type = "Broadcast",
+                 .version = "opset3",
+                 .attributes = {{"mode", "bidirectional"}},
+                 .inputs = {is_seen, ones},
+                 .outputs = {{IrType::kBoolean}}});
 }
 
 }  // namespace
@@ -94,18 +115,17 @@ RotaryAngles AddRotaryAngles(const OpenVinoDecoder& decoder, IrPort positions, I
 }
 
 IrPort AddAttentionMask(const OpenVinoDecoder& decoder, const OpenVinoInputs& inputs, IrBuilder& ir) {
-  const auto both = [&](IrPort a, IrPort b) { return ir.Compare("LogicalAnd", a, b); };
   const Places places = AddPlaces(inputs, ir);
-  IrPort is_seen = ir.Compare("LessEqual", places.all, places.of_new);
-  if (decoder.attention_window.has_value()) {
-    const IrPort first_hidden =
-        ir.Elementwise("Subtract", places.of_new, ir.Integer(*decoder.attention_window));
-    is_seen = both(is_seen, ir.Compare("Greater", places.all, first_hidden));
-  }
+  const IrPort is_past = ir.Compare("LessEqual", "opset1", places.all, places.of_new);
   const IrPort is_token = ir.Unsqueeze(ir.Convert(inputs.mask, IrType::kBoolean), ir.Integers({1, 2}));
-  const IrPort is_allowed = both(is_seen, is_token);
-  const IrPort seen = ir.Floats({}, {0.0f});
-  return ir.Select(is_allowed, seen, ir.Floats({}, {kHidden}));
+  const auto mask_of = [&](IrPort is_seen) {
+    const IrPort seen = ir.Floats({}, {0.0f});
+    return ir.Select(is_seen, seen, ir.Floats({}, {kHidden}));
+  };
+  if (!decoder.attention_window.has_value())
+    return mask_of(ir.Compare("LogicalAnd", "opset1", is_past, is_token));
+  const IrPort is_seen = AddWindow(*decoder.attention_window, places, is_past, is_token, ir);
+  return ir.Slice(mask_of(is_seen), 0, std::numeric_limits<int64_t>::max(), kLastAxis);
 }
 
 }  // namespace quantd
