@@ -28,11 +28,21 @@ def constants(folder):
     return {name: [kind, shape, hashlib.sha256(data).hexdigest()] for name, kind, shape, data in read_constants(folder)}
 
 
+# The elements of 4-bit types by their codes. NF4's are those of QLoRA.
+NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+       -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+       0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
+E2M1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6]
+ELEMENTS = {"u4": range(16), "i4": [*range(8), *range(-8, 0)], "nf4": NF4, "f4e2m1": E2M1}
+
+
 def numbers(kind, shape, data):
-    if kind in ("u4", "i4"):
+    if kind in ELEMENTS:
         data = np.frombuffer(data, np.uint8)
-        levels = np.stack([data & 15, data >> 4], 1).reshape(-1)[:np.prod(shape)].astype(np.int64)
-        return (levels if kind == "u4" else (levels ^ 8) - 8).reshape(shape)
+        codes = np.stack([data & 15, data >> 4], 1).reshape(-1)[:np.prod(shape)]
+        return np.array(ELEMENTS[kind], np.float64)[codes].reshape(shape)
+    if kind == "f8e8m0":
+        return 2.0 ** (np.frombuffer(data, np.uint8).astype(np.float64) - 127).reshape(shape)
     return np.frombuffer(data, {"u8": np.uint8, "i8": np.int8, "f16": np.float16, "f32": np.float32}[kind]).astype(np.float64).reshape(shape)
 
 

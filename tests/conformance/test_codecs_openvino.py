@@ -1,4 +1,4 @@
-"""Every codec of OpenVINO's integers against NNCF, byte for byte."""
+"""Every codec of OpenVINO's integers and 4-bit floats against NNCF, byte for byte."""
 import functools
 
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 import distributions
 import openvino_reference
-from openvino_reference import FORMS, codec_name
+from openvino_reference import FLOAT_FORMS, FORMS, codec_name, float_codec_name
 
 pytest.importorskip("nncf")
 
@@ -34,3 +34,12 @@ def test_bytes_equal_nncf(cpu_targets, encode, form, target):
 def test_whole_rows_of_any_length(encode, form, columns):
     weights = all_distributions(columns)
     assert encode(codec_name(*form), weights) == b"".join(openvino_reference.quantize(weights, *form))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("form", FLOAT_FORMS, ids=lambda form: float_codec_name(*form))
+def test_bytes_of_floats_equal_nncf(cpu_targets, encode, form, target):
+    if target not in cpu_targets:
+        pytest.skip(f"this processor has no {target}")
+    weights = all_distributions(1536)
+    assert encode(float_codec_name(*form), weights, target=target) == b"".join(openvino_reference.quantize_floats(weights, *form))

@@ -142,7 +142,7 @@ def test_a_group_that_does_not_divide_rows_becomes_smaller(folder_of, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["fp16", "int8", "int8,symmetric=true", "int4,group_size=32,all_layers=true",
-                                    "int4,group_size=-1,symmetric=true", "int4", "int4,ratio=0.5"])
+                                    "int4,group_size=-1,symmetric=true", "int4", "int4,ratio=0.5", "nf4,group_size=64", "mxfp4,ratio=0.7"])
 @pytest.mark.parametrize("name", ["llama-all-heads-tied", "llama-wide-heads", "phi3-window"])
 def test_other_forms_give_the_logits_of_what_they_store(name, target, folder_of, tmp_path):
     checkpoint = synthetic.make(tmp_path / name, CASES[name])
@@ -150,7 +150,7 @@ def test_other_forms_give_the_logits_of_what_they_store(name, target, folder_of,
     stored = openvino_runtime.decompressed_weights(folder)
     assert sorted(stored) == sorted(decoder.weights)
     loss = {weight: np.abs(stored[weight] - decoder.weights[weight]).max() / np.abs(decoder.weights[weight]).max() for weight in stored}
-    assert max(loss.values()) < (0.01 if target.startswith(("fp16", "int8")) else 0.126)
+    assert max(loss.values()) < (0.01 if target.startswith(("fp16", "int8")) else 0.21)
     decoder.weights = stored
     np.testing.assert_allclose(Model(folder).logits(TOKENS[:50]), decoder.logits(TOKENS[:50]), atol=2e-3)
 

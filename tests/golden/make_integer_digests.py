@@ -50,6 +50,8 @@ def main():
             print_line(onnx_reference.codec_name(bits, block, symmetric, algorithm, stored), distribution, planes)
         for form in openvino_reference.FORMS:
             print_line(openvino_reference.codec_name(*form), distribution, openvino_reference.quantize(weights, *form))
+        for form in openvino_reference.FLOAT_FORMS:
+            print_line(openvino_reference.float_codec_name(*form), distribution, openvino_reference.quantize_floats(weights, *form))
 
 
 if __name__ == "__main__":

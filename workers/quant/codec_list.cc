@@ -15,8 +15,8 @@ std::vector<const Codec*> MakeList() {
       &CodecIQ4_NL(), &CodecIQ4_XS(),  &CodecTQ1_0(),  &CodecTQ2_0(), &CodecQ1_0(),    &CodecQ2_0(),
       &CodecMXFP4(),  &CodecNVFP4(),   &CodecIQ1_S(),  &CodecIQ1_M(),
   };
-  for (const auto* family :
-       {&MlxAffineCodecs(), &MlxFloatCodecs(), &OnnxNbitsCodecs(), &OpenVinoIntegerCodecs()}) {
+  for (const auto* family : {&MlxAffineCodecs(), &MlxFloatCodecs(), &OnnxNbitsCodecs(),
+                             &OpenVinoIntegerCodecs(), &OpenVinoFloatCodecs()}) {
     for (const auto& codec : *family) list.push_back(codec.get());
   }
   return list;

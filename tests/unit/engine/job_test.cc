@@ -122,7 +122,7 @@ TEST_F(JobTest, CancellingInAnyStageLeavesNothing) {
 
 TEST_F(JobTest, NamesTheTargetWhoseFieldIsWrong) {
   const std::pair<TargetSpec, const char*> wrong[] = {
-      {{"onnx", "int4", {}}, "targets[1].format"},
+      {{"tflite", "int4", {}}, "targets[1].format"},
       {{"gguf", "Q9", {}}, "targets[1].scheme"},
       {{"mlx", "int4", {{"group_size", "7"}}}, "targets[1].options[group_size]"},
       {{"gguf", "Q4_0", {{"tensor_type", "nothing=Q8_0"}}}, "targets[1].options[tensor_type]"}};

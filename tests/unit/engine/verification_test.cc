@@ -84,7 +84,7 @@ TEST_P(VerificationTest, EndsWhenItIsToldTo) {
       VerifyTarget(*planned_, digests_, artifact_, [] { return absl::CancelledError("enough"); })));
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, VerificationTest, testing::Values("gguf", "mlx"));
+INSTANTIATE_TEST_SUITE_P(Formats, VerificationTest, testing::Values("gguf", "mlx", "openvino"));
 
 }  // namespace
 }  // namespace quantd

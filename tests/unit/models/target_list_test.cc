@@ -65,7 +65,7 @@ TEST_F(TargetListTest, EveryTensorHasColumnsThatItsCodecTakes) {
 }
 
 TEST_F(TargetListTest, NamesWhatIsKnown) {
-  ExpectRefused({"tflite", "int4", {}}, "format", "gguf, mlx, onnx, safetensors");
+  ExpectRefused({"tflite", "int4", {}}, "format", "gguf, mlx, onnx, openvino, safetensors");
   ExpectRefused({"", "int4", {}}, "format", "known are");
   ExpectRefused({"gguf", "Q9", {}}, "scheme", "Q4_K_M");
   ExpectRefused({"mlx", "Q4_K_M", {}}, "scheme", "mixed_3_6");

@@ -29,7 +29,7 @@ void AddTensor(const Model& model, size_t index, const OpenVinoDecoder& decoder,
   } else {
     const WeightForm& form = matrix->second.form;
     output.codec = &CodecOf(form);
-    if (form.has_4_bits() && form.has_zero_points()) output.nibble_plane = kZeroPointPlane;
+    if (form.type == IrType::kU4) output.nibble_plane = kZeroPointPlane;
     constants.push_back(PlaneConstants(matrix->second));
   }
   plan.tensors.push_back(std::move(output));
@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanOpenVino(const Model& model, 
   OutputPlan& plan = target->plan;
   ASSIGN_OR_RETURN(const OpenVinoRecipe recipe, ReadOpenVinoRecipe(spec, model, plan.notes));
   ASSIGN_OR_RETURN(const OpenVinoDecoder decoder, ReadOpenVinoDecoder(recipe, model, options, plan.notes));
-  ASSIGN_OR_RETURN(plan.sidecars, MakeOpenVinoFiles(model, recipe));
+  ASSIGN_OR_RETURN(plan.sidecars, MakeOpenVinoFiles(model, spec.scheme, recipe));
   ConstantNames constants;
   for (size_t i = 0; i < model.tensors.size(); ++i) AddTensor(model, i, decoder, plan, constants);
   ASSIGN_OR_RETURN(target->writer, MakeOpenVinoWriter(plan, constants, BuildOpenVinoModel(decoder)));

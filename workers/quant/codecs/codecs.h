@@ -66,4 +66,7 @@ const std::vector<std::unique_ptr<const Codec>>& OnnxNbitsCodecs();
 // openvino_integers.cc: every width and group size.
 const std::vector<std::unique_ptr<const Codec>>& OpenVinoIntegerCodecs();
 
+// openvino_floats.cc: NF4 in every group size, MXFP4.
+const std::vector<std::unique_ptr<const Codec>>& OpenVinoFloatCodecs();
+
 }  // namespace quantd::quant

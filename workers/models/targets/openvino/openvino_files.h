@@ -13,6 +13,7 @@ namespace quantd {
 
 // config.json, the tokenizer's files, and for quantized models openvino_config.json. Errors are
 // HuggingFaceConfig's and TokenizerSidecars'.
-absl::StatusOr<std::vector<SidecarFile>> MakeOpenVinoFiles(const Model& model, const OpenVinoRecipe& recipe);
+absl::StatusOr<std::vector<SidecarFile>> MakeOpenVinoFiles(const Model& model, const std::string& scheme,
+                                                           const OpenVinoRecipe& recipe);
 
 }  // namespace quantd

@@ -14,8 +14,10 @@ namespace {
 
 constexpr int64_t kUsualGroup = 128;
 
-// Every option but `symmetric` chooses among 4-bit forms.
-constexpr std::string_view kInt4Options[] = {"group_size", "ratio", "all_layers", "preset"};
+constexpr int64_t kMxfp4Group = 32;
+
+// Options that choose among 4-bit forms.
+constexpr std::string_view kFourBitOptions[] = {"group_size", "ratio", "all_layers", "preset"};
 constexpr std::string_view kPresetOptions[] = {"group_size", "symmetric", "ratio", "all_layers"};
 
 bool IsGiven(const TargetSpec& spec, std::string_view option) {
@@ -64,16 +66,36 @@ void ApplyPreset(const Model& model, OpenVinoRecipe& recipe, std::vector<std::st
 
 absl::Status ReadInt4(const TargetSpec& spec, const Model& model, OpenVinoRecipe& recipe,
                       std::vector<std::string>& notes) {
-  const int64_t group = std::stoll(OptionOr(spec, "group_size", absl::StrCat(kUsualGroup)));
-  recipe.primary =
-      FourBits(OptionOr(spec, "symmetric", "false") == "true", group < 0 ? quant::kWholeRow : group);
-  recipe.backup = {IrType::kU8};
-  recipe.all_layers = OptionOr(spec, "all_layers", "false") == "true";
-  ASSIGN_OR_RETURN(recipe.ratio, ReadRatio(spec));
+  recipe.primary = FourBits(OptionOr(spec, "symmetric", "false") == "true", recipe.primary.group);
   if (!IsGiven(spec, "preset")) return absl::OkStatus();
   RETURN_IF_ERROR(Refuse(spec, kPresetOptions, "is the preset's to choose"));
   ApplyPreset(model, recipe, notes);
   return absl::OkStatus();
+}
+
+// nf4 and mxfp4.
+absl::Status ReadFloats(const TargetSpec& spec, OpenVinoRecipe& recipe) {
+  constexpr std::string_view kIntegerOptions[] = {"symmetric", "preset"};
+  RETURN_IF_ERROR(Refuse(spec, kIntegerOptions, absl::StrCat("means nothing for ", spec.scheme)));
+  if (spec.scheme == "mxfp4") {
+    if (IsGiven(spec, "group_size")) return InvalidField(Field("group_size"), "mxfp4 has groups of 32");
+    recipe.primary = {IrType::kF4e2m1, kMxfp4Group};
+    return absl::OkStatus();
+  }
+  if (recipe.primary.group == quant::kWholeRow)
+    return InvalidField(Field("group_size"), "nf4 has groups of 32, 64 or 128");
+  recipe.primary.type = IrType::kNf4;
+  return absl::OkStatus();
+}
+
+absl::Status ReadFourBits(const TargetSpec& spec, const Model& model, OpenVinoRecipe& recipe,
+                          std::vector<std::string>& notes) {
+  const int64_t group = std::stoll(OptionOr(spec, "group_size", absl::StrCat(kUsualGroup)));
+  recipe.primary.group = group < 0 ? quant::kWholeRow : group;
+  recipe.backup = {IrType::kU8};
+  recipe.all_layers = OptionOr(spec, "all_layers", "false") == "true";
+  ASSIGN_OR_RETURN(recipe.ratio, ReadRatio(spec));
+  return spec.scheme == "int4" ? ReadInt4(spec, model, recipe, notes) : ReadFloats(spec, recipe);
 }
 
 }  // namespace
@@ -81,11 +103,11 @@ absl::Status ReadInt4(const TargetSpec& spec, const Model& model, OpenVinoRecipe
 absl::StatusOr<OpenVinoRecipe> ReadOpenVinoRecipe(const TargetSpec& spec, const Model& model,
                                                   std::vector<std::string>& notes) {
   OpenVinoRecipe recipe;
-  if (spec.scheme == "int4") {
-    RETURN_IF_ERROR(ReadInt4(spec, model, recipe, notes));
+  if (spec.scheme == "int4" || spec.scheme == "nf4" || spec.scheme == "mxfp4") {
+    RETURN_IF_ERROR(ReadFourBits(spec, model, recipe, notes));
     return recipe;
   }
-  RETURN_IF_ERROR(Refuse(spec, kInt4Options, "is an option of int4"));
+  RETURN_IF_ERROR(Refuse(spec, kFourBitOptions, "is an option of 4-bit schemes"));
   if (spec.scheme == "int8") {
     recipe.primary = {OptionOr(spec, "symmetric", "false") == "true" ? IrType::kI8 : IrType::kU8};
   } else {
@@ -98,20 +120,25 @@ absl::StatusOr<OpenVinoRecipe> ReadOpenVinoRecipe(const TargetSpec& spec, const 
 }
 
 std::vector<SchemeInfo> OpenVinoSchemes() {
-  return {{"int4", CodecOf(FourBits(false, kUsualGroup)).BitsPerWeight(),
-           "groups of 4-bit integers with a scale; embedding and lm_head in 8 bits"},
-          {"int8", CodecOf({IrType::kU8}).BitsPerWeight(), "8-bit integers, a scale a row"},
-          {"fp16", 16.0, "IEEE half"},
-          {"fp32", 32.0, "IEEE single"}};
+  return {
+      {"int4", CodecOf(FourBits(false, kUsualGroup)).BitsPerWeight(),
+       "groups of 4-bit integers with a scale; embedding and lm_head in 8 bits"},
+      {"int8", CodecOf({IrType::kU8}).BitsPerWeight(), "8-bit integers, a scale a row"},
+      {"nf4", CodecOf({IrType::kNf4, kUsualGroup}).BitsPerWeight(),
+       "groups of 4-bit quantiles of the normal distribution with a scale; embedding and lm_head in 8 bits"},
+      {"mxfp4", CodecOf({IrType::kF4e2m1, kMxfp4Group}).BitsPerWeight(),
+       "4-bit floats, a power of two as scale of 32; embedding and lm_head in 8 bits"},
+      {"fp16", 16.0, "IEEE half"},
+      {"fp32", 32.0, "IEEE single"}};
 }
 
 std::vector<OptionInfo> OpenVinoOptions() {
   return {
       {"group_size",
-       "weights that share a scale, -1 for a row (default 128); of int4",
+       "weights that share a scale, -1 for a row (default 128); of int4 and nf4",
        false,
        {"32", "64", "128", "-1"}},
-      {"symmetric", "no zero points (default false)", false, {"true", "false"}},
+      {"symmetric", "no zero points (default false); of int4 and int8", false, {"true", "false"}},
       {"ratio",
        "share of the layers' weights in 4 bits, 0 to 1 (default 1), the others in 8; NNCF's choice of "
        "layers; "
@@ -119,7 +146,7 @@ std::vector<OptionInfo> OpenVinoOptions() {
        false,
        {}},
       {"all_layers",
-       "4 bits for embedding and lm_head too (default false); of int4",
+       "4 bits for embedding and lm_head too (default false); of 4-bit schemes",
        false,
        {"true", "false"}},
       {"preset", "optimum-intel's settings for this model, where it has some; of int4", false, {"default"}},

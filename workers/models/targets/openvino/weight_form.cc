@@ -25,15 +25,19 @@ std::vector<int64_t> ScaleShape(const WeightMatrix& matrix) {
 const quant::Codec& CodecOf(const WeightForm& form) {
   if (form.type == IrType::kF32) return *quant::FindCodec("F32");
   if (form.type == IrType::kF16) return *quant::FindCodec("F16");
+  if (form.type == IrType::kNf4) return *quant::FindCodec(absl::StrCat("OPENVINO_NF4_G", form.group));
+  if (form.type == IrType::kF4e2m1) return *quant::FindCodec("OPENVINO_MXFP4");
   const std::string group = form.group == quant::kWholeRow ? "ROW" : absl::StrCat("G", form.group);
-  return *quant::FindCodec(absl::StrCat("OPENVINO_I", form.has_4_bits() ? 4 : 8, "_", group,
+  return *quant::FindCodec(absl::StrCat("OPENVINO_I", form.has_8_bits() ? 8 : 4, "_", group,
                                         form.has_zero_points() ? "_ASYM" : "_SYM"));
 }
 
 std::string Describe(const WeightForm& form) {
   const std::string groups =
       form.group == quant::kWholeRow ? "a row" : absl::StrCat("groups of ", form.group);
-  return absl::StrCat("int", form.has_4_bits() ? 4 : 8, form.has_zero_points() ? "_asym" : "_sym", " in ",
+  if (form.type == IrType::kNf4 || form.type == IrType::kF4e2m1)
+    return absl::StrCat(form.type == IrType::kNf4 ? "nf4" : "mxfp4", " in ", groups);
+  return absl::StrCat("int", form.has_8_bits() ? 8 : 4, form.has_zero_points() ? "_asym" : "_sym", " in ",
                       groups);
 }
 
@@ -61,7 +65,9 @@ IrPort AddMatrix(const WeightMatrix& matrix, int consumer_port, IrBuilder& ir) {
     const IrPort zero_point = ir.Convert(ir.Plane(names[2], form.type, ScaleShape(matrix)), IrType::kF16);
     weight = ir.Elementwise("Subtract", weight, zero_point, names[2] + "/subtract");
   }
-  const IrPort scale = ir.Plane(names[1], IrType::kF16, ScaleShape(matrix));
+  const bool is_mxfp4 = form.type == IrType::kF4e2m1;
+  IrPort scale = ir.Plane(names[1], is_mxfp4 ? IrType::kF8e8m0 : IrType::kF16, ScaleShape(matrix));
+  if (is_mxfp4) scale = ir.Convert(scale, IrType::kF16);
   weight = ir.Elementwise("Multiply", weight, scale, absl::StrCat(names[0], "/fq_weights_", consumer_port));
   if (form.group != quant::kWholeRow) weight = ir.Reshape(weight, {matrix.rows, matrix.columns}, false);
   return ir.Decompress(weight, IrType::kF32);

@@ -12,11 +12,12 @@
 namespace quantd {
 
 struct WeightForm {
-  IrType type = IrType::kF32;        // of the stored weights: kF32, kF16, kU8, kI8, kU4 or kI4
+  // Of the stored weights: kF32, kF16, kU8, kI8, kU4, kI4, kNf4, or kF4e2m1, which is MXFP4.
+  IrType type = IrType::kF32;
   int64_t group = quant::kWholeRow;  // weights of a row that share a scale; kWholeRow for all of it
 
   bool is_float() const { return type == IrType::kF32 || type == IrType::kF16; }
-  bool has_4_bits() const { return type == IrType::kU4 || type == IrType::kI4; }
+  bool has_8_bits() const { return type == IrType::kU8 || type == IrType::kI8; }
   // Levels without a sign have zero points.
   bool has_zero_points() const { return type == IrType::kU8 || type == IrType::kU4; }
 
