@@ -3,6 +3,7 @@ import subprocess
 
 import numpy as np
 import openvino
+import openvino_genai
 import openvino_tokenizers  # noqa: F401: registers its operations
 import pytest
 from tokenizers import Tokenizer
@@ -53,12 +54,51 @@ def differences(written, own):
     return wrong
 
 
+@pytest.fixture
+def checkpoint(tmp_path):
+    def make(name):
+        return synthetic.make(tmp_path / name, synthetic.case("llama", "F32", 1, 32, 32, 2, 1, tokenizer_cases.files(name), vocabulary=VOCABULARY))
+
+    return make
+
+
+def own_tokenizer(folder):
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
 @pytest.mark.parametrize("name", tokenizer_cases.CASES)
-def test_texts_become_the_same_tokens_and_back(name, tmp_path, write):
-    case = synthetic.case("llama", "F32", 1, 32, 32, 2, 1, tokenizer_cases.files(name), vocabulary=VOCABULARY)
-    checkpoint = synthetic.make(tmp_path / name, case)
-    assert differences(WrittenTokenizer(write(checkpoint)), Tokenizer.from_file(str(checkpoint / "tokenizer.json"))) == []
+def test_texts_become_the_same_tokens_and_back(name, checkpoint, write):
+    folder = checkpoint(name)
+    assert differences(WrittenTokenizer(write(folder)), own_tokenizer(folder)) == []
 
 
 def test_smollm2_too(smollm2, write):
-    assert differences(WrittenTokenizer(write(smollm2)), Tokenizer.from_file(str(smollm2 / "tokenizer.json"))) == []
+    assert differences(WrittenTokenizer(write(smollm2)), own_tokenizer(smollm2)) == []
+
+
+def test_gguf_files_have_the_tokenizer_of_the_folder_that_they_were_made_of(checkpoint, run_engine, write):
+    folder = checkpoint("llama3")
+    [gguf] = run_engine(folder, ["gguf:F32"]).values()
+    own = own_tokenizer(folder)
+    written = WrittenTokenizer(write(gguf.parent))
+    wrong = [text for text in tokenizer_cases.texts() if written.encode(text)[1:] != own.encode(text, add_special_tokens=False).ids]
+    assert wrong == []
+
+
+def test_openvino_genai_leaves_special_tokens_out_when_asked(checkpoint, write):
+    folder = checkpoint("llama3")
+    tokenizer, own = openvino_genai.Tokenizer(str(write(folder))), own_tokenizer(folder)
+    for adds in (True, False):
+        ids = tokenizer.encode("<|user|>the end", add_special_tokens=adds).input_ids.data.tolist()
+        assert ids == [own.encode("<|user|>the end", add_special_tokens=adds).ids]
+        assert tokenizer.decode(ids[0], skip_special_tokens=adds) == own.decode(ids[0], skip_special_tokens=adds)
+    assert (tokenizer.get_bos_token_id(), tokenizer.get_eos_token_id(), tokenizer.get_pad_token()) == (1, 2, "</s>")
+
+
+def test_openvino_genai_pads_short_texts_on_the_left(checkpoint, write):
+    tokenizer = openvino_genai.Tokenizer(str(write(checkpoint("phi3"))))
+    short, long = (tokenizer.encode(text).input_ids.data.tolist()[0] for text in ("a", "a b c"))
+    both = tokenizer.encode(["a", "a b c"])
+    padding = len(long) - len(short)
+    assert both.input_ids.data.tolist() == [[2] * padding + short, long]
+    assert both.attention_mask.data.tolist() == [[0] * padding + [1] * len(short), [1] * len(long)]

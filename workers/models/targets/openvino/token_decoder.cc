@@ -25,6 +25,10 @@ class DecoderReader {
   explicit DecoderReader(std::vector<std::string> texts) { out_.texts = std::move(texts); }
 
   absl::StatusOr<TokenDecoder> Read(const Json& decoder) {
+    if (decoder.is_null()) {
+      SeparateTokens();
+      return std::move(out_);
+    }
     if (TypeOf(decoder) != "Sequence") {
       RETURN_IF_ERROR(ReadStep(decoder));
       return std::move(out_);
@@ -36,6 +40,12 @@ class DecoderReader {
   }
 
  private:
+  // Without a decoder there is a space between tokens.
+  void SeparateTokens() {
+    for (std::string& text : out_.texts) text += " ";
+    Strip(" ", 1, "\\z");
+  }
+
   absl::Status ReadStep(const Json& step) {
     const std::string type = TypeOf(step);
     if (type == "Fuse") {
