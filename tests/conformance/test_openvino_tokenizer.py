@@ -6,6 +6,7 @@ import openvino
 import openvino_genai
 import openvino_tokenizers  # noqa: F401: registers its operations
 import pytest
+import sentencepiece
 from tokenizers import Tokenizer
 
 import synthetic
@@ -39,19 +40,27 @@ def write(build_dir, tmp_path_factory):
     return run
 
 
-def differences(written, own):
-    """Texts that the two tokenize otherwise, or whose tokens they read otherwise.
-
-    `tokenizers` shows an added token that it looks for in normalized text as it stands there, and never skips it: these aren't read."""
-    shown_otherwise = {i for i, token in own.get_added_tokens_decoder().items() if own.id_to_token(i) != token.content}
+def differences(written, encode, decode, texts):
+    """Texts that are tokenized otherwise than `encode` does, or whose tokens are read otherwise than `decode` does."""
     wrong = []
-    for text in tokenizer_cases.texts():
-        ids, expected = written.encode(text), own.encode(text).ids
+    for text in texts:
+        ids, expected = written.encode(text), encode(text)
         if ids != expected:
             wrong.append((text, ids, expected))
-        elif not shown_otherwise.intersection(ids) and written.decode(ids) != own.decode(ids):
-            wrong.append((text, written.decode(ids), own.decode(ids)))
+        elif written.decode(ids) != decode(ids):
+            wrong.append((text, written.decode(ids), decode(ids)))
     return wrong
+
+
+def differences_from_own(written, folder):
+    """`tokenizers` shows an added token that it looks for in normalized text as it stands there, and never skips it: these aren't read."""
+    own = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    shown_otherwise = {i for i, token in own.get_added_tokens_decoder().items() if own.id_to_token(i) != token.content}
+
+    def decode(ids):
+        return written.decode(ids) if shown_otherwise.intersection(ids) else own.decode(ids)
+
+    return differences(written, lambda text: own.encode(text).ids, decode, tokenizer_cases.texts())
 
 
 @pytest.fixture
@@ -69,11 +78,20 @@ def own_tokenizer(folder):
 @pytest.mark.parametrize("name", tokenizer_cases.CASES)
 def test_texts_become_the_same_tokens_and_back(name, checkpoint, write):
     folder = checkpoint(name)
-    assert differences(WrittenTokenizer(write(folder)), own_tokenizer(folder)) == []
+    assert differences_from_own(WrittenTokenizer(write(folder)), folder) == []
 
 
 def test_smollm2_too(smollm2, write):
-    assert differences(WrittenTokenizer(write(smollm2)), own_tokenizer(smollm2)) == []
+    assert differences_from_own(WrittenTokenizer(write(smollm2)), smollm2) == []
+
+
+def test_sentencepiece_files_tokenize_as_sentencepiece_does(tmp_path, write):
+    model = tokenizer_cases.sentencepiece_model()
+    files = {"tokenizer.model": model, "tokenizer_config.json": synthetic.tokenizer_config("LlamaTokenizer", add_bos_token=True)}
+    folder = synthetic.make(tmp_path / "llama", synthetic.case("llama", "F32", 1, 32, 32, 2, 1, files, vocabulary=VOCABULARY))
+    own = sentencepiece.SentencePieceProcessor(model_proto=model)
+    texts = [text for text in tokenizer_cases.texts() if not any(special in text for special in ("<unk>", "<s>", "</s>"))]
+    assert differences(WrittenTokenizer(write(folder)), lambda text: [1, *own.encode(text)], own.decode, texts) == []
 
 
 def test_gguf_files_have_the_tokenizer_of_the_folder_that_they_were_made_of(checkpoint, run_engine, write):

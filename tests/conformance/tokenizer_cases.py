@@ -1,8 +1,10 @@
 """Tokenizers of the kinds that language models have, trained on a small text, and texts to try them with."""
+import io
 import json
 import pathlib
 import random
 
+import sentencepiece as sentencepiece_library
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from synthetic import BYTE_LEVEL, LLAMA3, added, byte_symbols, template, tokenizer_config
@@ -114,6 +116,15 @@ CASES = {
 def files(name):
     tokenizer = CASES[name]()
     return {"tokenizer.json": tokenizer, "tokenizer_config.json": tokenizer_config("PreTrainedTokenizerFast", pad_token="</s>")}
+
+
+def sentencepiece_model():
+    """A tokenizer.model as Llama 2 and Mistral have one."""
+    out = io.BytesIO()
+    sentencepiece_library.SentencePieceTrainer.train(
+        sentence_iterator=(line.rstrip("\n") for line in corpus()), model_writer=out, vocab_size=900, model_type="bpe", byte_fallback=True,
+        character_coverage=0.995, normalization_rule_name="identity", remove_extra_whitespaces=False, num_threads=1, minloglevel=2)
+    return out.getvalue()
 
 
 FRAGMENTS = [

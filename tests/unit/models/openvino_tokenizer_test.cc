@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "tests/support/checkpoint_builder.h"
+#include "workers/models/sentencepiece_model.pb.h"
 #include "workers/models/targets/openvino/read_tokenizer.h"
 #include "workers/models/targets/openvino/tokenizer_ir.h"
 
@@ -346,11 +347,17 @@ TEST_F(OpenVinoTokenizerFiles, WholePiecesAreLookedUp) {
   EXPECT_THAT(Operations(Make()["openvino_tokenizer.xml"]), Contains("VocabEncoder"));
 }
 
-TEST_F(OpenVinoTokenizerFiles, NeedATokenizerJson) {
+TEST_F(OpenVinoTokenizerFiles, NeedAVocabulary) {
   files_["tokenizer.json"] = "[]";
   EXPECT_EQ(TryMake().status().code(), absl::StatusCode::kInvalidArgument);
   files_.erase("tokenizer.json");
   EXPECT_EQ(TryMake().status().code(), absl::StatusCode::kFailedPrecondition);
+  files_["tokenizer.model"] = "odd";
+  EXPECT_EQ(TryMake().status().code(), absl::StatusCode::kInvalidArgument);
+  sentencepiece::ModelProto unigram;
+  unigram.mutable_trainer_spec()->set_model_type(sentencepiece::ModelProto::TrainerSpec::UNIGRAM);
+  files_["tokenizer.model"] = unigram.SerializeAsString();
+  EXPECT_THAT(std::string(TryMake().status().message()), HasSubstr("type BPE"));
 }
 
 }  // namespace

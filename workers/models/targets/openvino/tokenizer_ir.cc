@@ -7,10 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "workers/formats/openvino_xml.h"
+#include "workers/models/sentencepiece_model.pb.h"
+#include "workers/models/targets/gguf_file_types.h"
+#include "workers/models/targets/gguf_metadata.h"
 #include "workers/models/targets/huggingface_folder.h"
 #include "workers/models/targets/openvino/read_tokenizer.h"
 #include "workers/models/targets/openvino/tokenizer_graph.h"
 #include "workers/models/targets/openvino/tokenizer_json.h"
+#include "workers/models/targets/tokenizer_files.h"
 
 namespace quantd {
 namespace {
@@ -21,18 +25,21 @@ constexpr char kTokenizersVersion[] = "2026.4.1.0";
 
 constexpr size_t kAlignment = 64;
 
+constexpr char kVocabulary[] = "tokenizer.json";
+
 class TokenizerIr {
  public:
   explicit TokenizerIr(const Model& model) : model_(model) {}
 
   absl::StatusOr<std::vector<SidecarFile>> Make() {
     ASSIGN_OR_RETURN(sources_, TokenizerSidecars(model_));
-    ASSIGN_OR_RETURN(tokenizer_, ReadObject("tokenizer.json"));
+    const SidecarFile* sentencepiece = Find("tokenizer.model");
+    if (Find(kVocabulary) == nullptr && sentencepiece != nullptr)
+      RETURN_IF_ERROR(ConvertSentencePiece(sentencepiece->content));
+    ASSIGN_OR_RETURN(tokenizer_, ReadObject(kVocabulary));
     ASSIGN_OR_RETURN(config_, ReadObject("tokenizer_config.json"));
     ASSIGN_OR_RETURN(generation_, ReadObject("generation_config.json"));
-    if (tokenizer_.is_null())
-      return PreconditionFailed("tokenizer.json",
-                                "is missing; OpenVINO's tokenizer is made of no other vocabulary");
+    if (tokenizer_.is_null()) return PreconditionFailed(kVocabulary, "is missing, and so is tokenizer.model");
     ASSIGN_OR_RETURN(const TokenizerSteps steps,
                      ReadTokenizerSteps(tokenizer_, config_, model_.parameters.vocabulary));
     const std::optional<int32_t> end = IdFor("eos");
@@ -52,6 +59,23 @@ class TokenizerIr {
       if (file.path == path) return &file;
     }
     return nullptr;
+  }
+
+  // tokenizer.model has no other reader than GGUF's, whose metadata become the tokenizer.json that
+  // transformers would make of it.
+  absl::Status ConvertSentencePiece(const std::string& bytes) {
+    sentencepiece::ModelProto proto;
+    if (!proto.ParseFromString(bytes))
+      return absl::InvalidArgumentError("tokenizer.model: is no SentencePiece model");
+    if (proto.trainer_spec().model_type() != sentencepiece::ModelProto::TrainerSpec::BPE)
+      return PreconditionFailed(
+          "tokenizer.model", "is not of SentencePiece's type BPE; OpenVINO's tokenizer is made of no other");
+    ASSIGN_OR_RETURN(const GgufMetadata metadata, MakeGgufMetadata(model_, AllGgufFileTypes()[0]));
+    ASSIGN_OR_RETURN(std::vector<SidecarFile> files, MakeTokenizerFiles(metadata));
+    for (SidecarFile& file : files) {
+      if (file.path == kVocabulary) sources_.push_back(std::move(file));
+    }
+    return absl::OkStatus();
   }
 
   // Null where the file is missing.
