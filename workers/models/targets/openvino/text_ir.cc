@@ -56,6 +56,7 @@ IrPort TextIr::Replace(const Replacement& step, std::vector<IrPort> texts) {
 
 std::vector<IrOutput> TextIr::OutputsLike(const std::vector<IrPort>& ports) const {
   std::vector<IrOutput> outputs;
+  outputs.reserve(ports.size());
   for (IrPort port : ports) outputs.push_back({ir_.TypeOf(port)});
   return outputs;
 }

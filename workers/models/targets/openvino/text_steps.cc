@@ -191,7 +191,7 @@ absl::StatusOr<std::string> Normalize(const Json& normalizer, std::string text) 
     if (text.size() > kLongestNormalized) return NoOpenVinoTokenizer("has a very long added token");
     const Json& pattern = Member(Member(step, "pattern"), "String");
     if (TypeOf(step) == "Prepend") {
-      text = TextOf(Member(step, "prepend")) + text;
+      text.insert(0, TextOf(Member(step, "prepend")));
     } else if (TypeOf(step) == "Replace" && pattern.is_string()) {
       absl::StrReplaceAll({{TextOf(pattern), TextOf(Member(step, "content"))}}, &text);
     } else if (UnicodeFormOf(TypeOf(step)).empty() || std::any_of(text.begin(), text.end(), [](char c) {
