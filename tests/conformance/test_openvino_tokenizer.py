@@ -120,3 +120,14 @@ def test_openvino_genai_pads_short_texts_on_the_left(checkpoint, write):
     padding = len(long) - len(short)
     assert both.input_ids.data.tolist() == [[2] * padding + short, long]
     assert both.attention_mask.data.tolist() == [[0] * padding + [1] * len(short), [1] * len(long)]
+
+
+def test_llm_pipeline_takes_and_gives_text(smollm2, run_engine):
+    [folder] = run_engine(smollm2, ["openvino:int8"]).values()
+    pipeline = openvino_genai.LLMPipeline(str(folder), "CPU")
+    assert "Paris" in pipeline.generate("The capital of France is", max_new_tokens=5, apply_chat_template=False)
+
+
+def test_folders_can_do_without_a_tokenizer(smollm2, run_engine):
+    [folder] = run_engine(smollm2, ["openvino:int8,tokenizer=none"]).values()
+    assert not list(folder.glob("openvino_*tokenizer.*"))

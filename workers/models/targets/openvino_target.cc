@@ -6,6 +6,7 @@
 #include "workers/models/targets/huggingface_folder.h"
 #include "workers/models/targets/openvino/decoder_graph.h"
 #include "workers/models/targets/openvino/openvino_files.h"
+#include "workers/models/targets/openvino/tokenizer_ir.h"
 
 namespace quantd {
 namespace {
@@ -35,6 +36,15 @@ void AddTensor(const Model& model, size_t index, const OpenVinoDecoder& decoder,
   plan.tensors.push_back(std::move(output));
 }
 
+absl::Status AddTokenizer(const Model& model, const TargetSpec& spec, OutputPlan& plan) {
+  if (OptionOr(spec, "tokenizer", "") == "none") return absl::OkStatus();
+  absl::StatusOr<std::vector<SidecarFile>> files = MakeTokenizerIr(model);
+  if (!files.ok())
+    return Annotate(files.status(), "the tokenizer, which the option tokenizer=none leaves out");
+  for (SidecarFile& file : *files) plan.sidecars.push_back(std::move(file));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 FormatInfo OpenVinoFormatInfo() {
@@ -51,6 +61,7 @@ absl::StatusOr<std::unique_ptr<PlannedTarget>> PlanOpenVino(const Model& model, 
   ASSIGN_OR_RETURN(const OpenVinoRecipe recipe, ReadOpenVinoRecipe(spec, model, plan.notes));
   ASSIGN_OR_RETURN(const OpenVinoDecoder decoder, ReadOpenVinoDecoder(recipe, model, options, plan.notes));
   ASSIGN_OR_RETURN(plan.sidecars, MakeOpenVinoFiles(model, spec.scheme, recipe));
+  RETURN_IF_ERROR(AddTokenizer(model, spec, plan));
   ConstantNames constants;
   for (size_t i = 0; i < model.tensors.size(); ++i) AddTensor(model, i, decoder, plan, constants);
   ASSIGN_OR_RETURN(target->writer, MakeOpenVinoWriter(plan, constants, BuildOpenVinoModel(decoder)));

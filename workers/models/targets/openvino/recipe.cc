@@ -150,6 +150,7 @@ std::vector<OptionInfo> OpenVinoOptions() {
        false,
        {"true", "false"}},
       {"preset", "optimum-intel's settings for this model, where it has some; of int4", false, {"default"}},
+      {"tokenizer", "none: LLMPipeline then takes and gives token ids", false, {"none"}},
   };
 }
 

@@ -164,7 +164,7 @@ class TokenizerGraph {
     const auto [begins, ends] = RowsOfOne(pieces.texts.begins);
     ASSIGN_OR_RETURN(const Tokens merged, AddBytePairs(model, begins, ends, pieces.texts));
     ASSIGN_OR_RETURN(const IrPort whole, LookUp(model.whole_pieces, pieces.texts));
-    const IrPort is_whole = ir_.Compare("GreaterEqual", whole, zero);
+    const IrPort is_whole = ir_.Compare("GreaterEqual", "opset1", whole, zero);
     // Of each piece one of two is taken: its merged tokens or the one that it is.
     const Tokens merged_unless_whole = {merged.begins, ir_.Select(is_whole, merged.begins, merged.ends),
                                         merged.ids};
