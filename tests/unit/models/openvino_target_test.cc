@@ -84,6 +84,8 @@ TEST_F(OpenVinoTargetTest, OptionsChooseTheForm) {
   EXPECT_EQ(CodecOf(Plan("int4", {{"all_layers", "true"}}), kEmbedding), "OPENVINO_I4_G128_ASYM");
   EXPECT_EQ(CodecOf(Plan("int8"), kDown), "OPENVINO_I8_ROW_ASYM");
   EXPECT_EQ(CodecOf(Plan("int8", {{"symmetric", "true"}}), kEmbedding), "OPENVINO_I8_ROW_SYM");
+  EXPECT_EQ(CodecOf(Plan("nf4", {{"group_size", "64"}}), kDown), "OPENVINO_NF4_G64");
+  EXPECT_EQ(CodecOf(Plan("mxfp4", {{"all_layers", "true"}}), kHead), "OPENVINO_MXFP4");
   EXPECT_EQ(CodecOf(Plan("fp16"), kDown), "F16");
   EXPECT_EQ(CodecOf(Plan("fp16"), kNorm), "F32");
 }
@@ -95,6 +97,10 @@ TEST_F(OpenVinoTargetTest, RefusesOptionsThatMeanNothing) {
     for (const char* scheme : {"int8", "fp16", "fp32"})
       ExpectRefused(scheme, {{option, values.at(option)}}, std::string("options[") + option + "]");
   }
+  ExpectRefused("mxfp4", {{"group_size", "32"}}, "options[group_size]");
+  ExpectRefused("nf4", {{"group_size", "-1"}}, "options[group_size]");
+  ExpectRefused("nf4", {{"symmetric", "true"}}, "options[symmetric]");
+  ExpectRefused("mxfp4", {{"preset", "default"}}, "options[preset]");
   ExpectRefused("fp16", {{"symmetric", "true"}}, "options[symmetric]");
   ExpectRefused("int4", {{"preset", "default"}, {"group_size", "64"}}, "options[group_size]");
   for (const char* ratio : {"-0.1", "1.01", "nan", "half", "inf"})

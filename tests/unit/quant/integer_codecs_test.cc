@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "workers/quant/codec_list.h"
+#include "workers/quant/codecs/openvino_integers.h"
 
 namespace quantd::quant {
 namespace {
@@ -107,6 +109,49 @@ TEST(OpenVinoIntegers, ARowOfAnyLengthIsOneGroup) {
   const auto planes = Encode("OPENVINO_I8_ROW_SYM", weights);
   EXPECT_EQ(planes[1], Plane({0x00, 0x3c}));
   EXPECT_EQ(Decode("OPENVINO_I8_ROW_SYM", planes, 5001), weights);
+}
+
+TEST(OpenVinoIntegers, WhatEightBitsWouldLoseIsTheWorstRowsMean) {
+  const std::vector<float> weights = {0.0f, 255.0f, 3.5f, 1.0f, 0.0f, 255.0f, 7.0f, 8.0f};
+  EXPECT_EQ(WorstInt8Error({WeightType::kF32, weights.data(), 2, 4}), 0.25 / 4) << "3.5 becomes 4";
+  std::vector<float> broken = weights;
+  broken[6] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(WorstInt8Error({WeightType::kF32, broken.data(), 2, 4})));
+}
+
+// Parts of a row join, whatever its length.
+TEST(OpenVinoIntegers, WhatEightBitsWouldLoseIsMeasuredOverTheWholeRow) {
+  std::vector<float> weights(5001, 2.5f);
+  weights.front() = 0.0f;
+  weights.back() = 255.0f;
+  EXPECT_DOUBLE_EQ(WorstInt8Error({WeightType::kF32, weights.data(), 1, 5001}), 0.25 * 4999 / 5001);
+}
+
+TEST(OpenVinoFloats, ElementsAreTheNearestAndTiesAreEven) {
+  std::vector<float> weights(32, 0.0f);
+  const float values[] = {6.0f, 5.0f, 3.5f, 2.5f, 1.75f, 1.25f, 0.75f, -0.25f, -5.5f};
+  std::copy(std::begin(values), std::end(values), weights.begin());
+  const auto planes = Encode("OPENVINO_MXFP4", weights);
+  EXPECT_EQ(planes[1], Plane({127})) << "1";
+  std::vector<float> decoded = Decode("OPENVINO_MXFP4", planes, 32);
+  decoded.resize(std::size(values));
+  EXPECT_EQ(decoded, (std::vector<float>{6, 4, 4, 2, 2, 1, 1, 0, -6}));
+}
+
+TEST(OpenVinoFloats, ThePowerOfTwoIsNotBelowTheRatio) {
+  std::vector<float> weights(32, 0.0f);
+  weights[3] = 6.5f;
+  EXPECT_EQ(Encode("OPENVINO_MXFP4", weights)[1], Plane({128})) << "2";
+  weights[3] = -3.0f;
+  EXPECT_EQ(Encode("OPENVINO_MXFP4", weights)[1], Plane({126})) << "1/2";
+}
+
+TEST(OpenVinoFloats, TheLargestWeightOfNf4IsOne) {
+  std::vector<float> weights(64, 0.1f);
+  weights[5] = -4.0f;
+  const auto planes = Encode("OPENVINO_NF4_G64", weights);
+  EXPECT_EQ(planes[1], Plane({0x00, 0x44})) << "4";
+  EXPECT_EQ(Decode("OPENVINO_NF4_G64", planes, 64)[5], -4.0f);
 }
 
 }  // namespace
