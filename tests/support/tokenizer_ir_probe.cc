@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "workers/models/targets/huggingface_folder.h"
 #include "workers/models/targets/openvino/tokenizer_ir.h"
 
 namespace quantd {
@@ -14,7 +15,9 @@ absl::Status Run(int argc, char** argv) {
   if (argc != 3) return absl::InvalidArgumentError("usage: tokenizer_ir_probe CHECKPOINT FOLDER");
   ASSIGN_OR_RETURN(CheckpointFiles files, OpenLocalCheckpoint(argv[1]));
   ASSIGN_OR_RETURN(Model model, OpenModel(files, "probe"));
-  ASSIGN_OR_RETURN(std::vector<SidecarFile> sidecars, MakeTokenizerIr(model));
+  std::vector<std::string> notes;
+  ASSIGN_OR_RETURN(std::vector<SidecarFile> sources, TokenizerJsonSidecars(model, notes));
+  ASSIGN_OR_RETURN(std::vector<SidecarFile> sidecars, MakeTokenizerIr(model, sources));
   for (const SidecarFile& sidecar : sidecars) {
     std::ofstream file(std::string(argv[2]) + "/" + sidecar.path, std::ios::binary);
     if (!(file << sidecar.content).flush()) return absl::InternalError("can't write " + sidecar.path);

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "tests/support/checkpoint_builder.h"
 #include "workers/models/sentencepiece_model.pb.h"
+#include "workers/models/targets/huggingface_folder.h"
 #include "workers/models/targets/openvino/read_tokenizer.h"
 #include "workers/models/targets/openvino/tokenizer_ir.h"
 
@@ -270,7 +271,10 @@ class OpenVinoTokenizerFiles : public testing::Test {
     const CheckpointFiles opened = OpenCheckpoint(files_);
     absl::StatusOr<Model> model = OpenModel(opened, "test");
     EXPECT_TRUE(model.ok()) << model.status();
-    absl::StatusOr<std::vector<SidecarFile>> made = MakeTokenizerIr(*model);
+    std::vector<std::string> notes;
+    absl::StatusOr<std::vector<SidecarFile>> sources = TokenizerJsonSidecars(*model, notes);
+    if (!sources.ok()) return sources.status();
+    absl::StatusOr<std::vector<SidecarFile>> made = MakeTokenizerIr(*model, *sources);
     if (!made.ok()) return made.status();
     std::map<std::string, std::string> contents;
     for (const SidecarFile& file : *made) contents[file.path] = file.content;

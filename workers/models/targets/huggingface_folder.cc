@@ -1,11 +1,28 @@
 #include "workers/models/targets/huggingface_folder.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "workers/models/sentencepiece_model.pb.h"
 #include "workers/models/targets/gguf_metadata.h"
 #include "workers/models/targets/tokenizer_files.h"
 #include "workers/quant/codec_list.h"
 
 namespace quantd {
+namespace {
+
+constexpr char kSentencePiece[] = "tokenizer.model";
+
+absl::Status CheckSentencePiece(const std::string& bytes) {
+  sentencepiece::ModelProto proto;
+  if (!proto.ParseFromString(bytes))
+    return absl::InvalidArgumentError(absl::StrCat(kSentencePiece, ": is no SentencePiece model"));
+  if (proto.trainer_spec().model_type() == sentencepiece::ModelProto::TrainerSpec::BPE)
+    return absl::OkStatus();
+  return PreconditionFailed(kSentencePiece,
+                            "is not of SentencePiece's type BPE; no tokenizer.json is made of another");
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model) {
   if (model.from_gguf()) return MakeTokenizerFiles(*model.gguf_metadata);
@@ -29,15 +46,21 @@ const SidecarFile* FindSidecar(const std::vector<SidecarFile>& files, std::strin
   return nullptr;
 }
 
+bool HasNoTokenizer(const std::vector<SidecarFile>& files) {
+  return FindSidecar(files, "tokenizer.json") == nullptr && FindSidecar(files, "vocab.json") == nullptr &&
+         FindSidecar(files, kSentencePiece) == nullptr;
+}
+
 absl::StatusOr<std::vector<SidecarFile>> TokenizerJsonSidecars(const Model& model,
                                                                std::vector<std::string>& notes) {
   ASSIGN_OR_RETURN(std::vector<SidecarFile> files, TokenizerSidecars(model));
-  if (FindSidecar(files, "tokenizer.json") != nullptr || FindSidecar(files, "tokenizer.model") == nullptr)
-    return files;
+  const SidecarFile* sentencepiece = FindSidecar(files, kSentencePiece);
+  if (FindSidecar(files, "tokenizer.json") != nullptr || sentencepiece == nullptr) return files;
+  RETURN_IF_ERROR(CheckSentencePiece(sentencepiece->content));
   ASSIGN_OR_RETURN(GgufMetadata vocabulary, MakeGgufMetadata(model, *FindGgufFileType("F16")));
   ASSIGN_OR_RETURN(std::vector<SidecarFile> made, MakeTokenizerFiles(vocabulary));
   files.push_back(*FindSidecar(made, "tokenizer.json"));
-  notes.push_back("tokenizer.json was made from tokenizer.model");
+  notes.push_back(absl::StrCat("tokenizer.json was made from ", kSentencePiece));
   return files;
 }
 

@@ -17,9 +17,13 @@ namespace quantd {
 absl::StatusOr<std::vector<SidecarFile>> TokenizerSidecars(const Model& model);
 
 // The same for runtimes that read only tokenizer.json: where the checkpoint has just SentencePiece's
-// tokenizer.model, it is made from that, and `notes` says so.
+// tokenizer.model, it is made from that, and `notes` says so. FAILED_PRECONDITION when that is not of type
+// BPE: no other can be made into it. INVALID_ARGUMENT when it is broken.
 absl::StatusOr<std::vector<SidecarFile>> TokenizerJsonSidecars(const Model& model,
                                                                std::vector<std::string>& notes);
+
+// Whether none of them is a vocabulary.
+bool HasNoTokenizer(const std::vector<SidecarFile>& files);
 
 // Null when there is none of that path.
 const SidecarFile* FindSidecar(const std::vector<SidecarFile>& files, std::string_view path);

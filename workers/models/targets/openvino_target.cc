@@ -36,11 +36,20 @@ void AddTensor(const Model& model, size_t index, const OpenVinoDecoder& decoder,
   plan.tensors.push_back(std::move(output));
 }
 
+absl::Status WithoutTokenizerHint(const absl::Status& status) {
+  return Annotate(status, "the tokenizer, which the option tokenizer=none leaves out");
+}
+
 absl::Status AddTokenizer(const Model& model, const TargetSpec& spec, OutputPlan& plan) {
   if (OptionOr(spec, "tokenizer", "") == "none") return absl::OkStatus();
-  absl::StatusOr<std::vector<SidecarFile>> files = MakeTokenizerIr(model);
-  if (!files.ok())
-    return Annotate(files.status(), "the tokenizer, which the option tokenizer=none leaves out");
+  absl::StatusOr<std::vector<SidecarFile>> sources = TokenizerJsonSidecars(model, plan.notes);
+  if (!sources.ok()) return WithoutTokenizerHint(sources.status());
+  if (HasNoTokenizer(*sources)) {
+    plan.notes.push_back("the checkpoint has no tokenizer: the folder takes and gives token ids only");
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<SidecarFile>> files = MakeTokenizerIr(model, *sources);
+  if (!files.ok()) return WithoutTokenizerHint(files.status());
   for (SidecarFile& file : *files) plan.sidecars.push_back(std::move(file));
   return absl::OkStatus();
 }

@@ -45,12 +45,12 @@ absl::StatusOr<std::vector<SidecarFile>> MakeGenaiFiles(const Model& model, cons
   ASSIGN_OR_RETURN(std::string genai_config, MakeGenaiConfig(parsed, decoder));
   files.push_back({"genai_config.json", std::move(genai_config)});
   const SidecarFile* tokenizer = FindSidecar(sources, kTokenizer);
-  if (tokenizer == nullptr) {
-    if (FindSidecar(sources, "vocab.json") != nullptr)
-      return PreconditionFailed(kTokenizer, "is missing; onnxruntime-genai reads no other vocabulary");
+  if (HasNoTokenizer(sources)) {
     notes.push_back("the checkpoint has no tokenizer: the folder takes and gives token ids only");
     return files;
   }
+  if (tokenizer == nullptr)
+    return PreconditionFailed(kTokenizer, "is missing; onnxruntime-genai reads no other vocabulary");
   RETURN_IF_ERROR(CheckGenaiTokenizer(parsed.tokenizer));
   RETURN_IF_ERROR(CheckVocabulary(parsed.tokenizer, decoder));
   files.push_back(*tokenizer);

@@ -7,14 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "workers/formats/openvino_xml.h"
-#include "workers/models/sentencepiece_model.pb.h"
-#include "workers/models/targets/gguf_file_types.h"
-#include "workers/models/targets/gguf_metadata.h"
 #include "workers/models/targets/huggingface_folder.h"
 #include "workers/models/targets/openvino/read_tokenizer.h"
 #include "workers/models/targets/openvino/tokenizer_graph.h"
 #include "workers/models/targets/openvino/tokenizer_json.h"
-#include "workers/models/targets/tokenizer_files.h"
 
 namespace quantd {
 namespace {
@@ -29,17 +25,14 @@ constexpr char kVocabulary[] = "tokenizer.json";
 
 class TokenizerIr {
  public:
-  explicit TokenizerIr(const Model& model) : model_(model) {}
+  TokenizerIr(const Model& model, const std::vector<SidecarFile>& sources)
+      : model_(model), sources_(sources) {}
 
   absl::StatusOr<std::vector<SidecarFile>> Make() {
-    ASSIGN_OR_RETURN(sources_, TokenizerSidecars(model_));
-    const SidecarFile* sentencepiece = Find("tokenizer.model");
-    if (Find(kVocabulary) == nullptr && sentencepiece != nullptr)
-      RETURN_IF_ERROR(ConvertSentencePiece(sentencepiece->content));
     ASSIGN_OR_RETURN(tokenizer_, ReadObject(kVocabulary));
     ASSIGN_OR_RETURN(config_, ReadObject("tokenizer_config.json"));
     ASSIGN_OR_RETURN(generation_, ReadObject("generation_config.json"));
-    if (tokenizer_.is_null()) return PreconditionFailed(kVocabulary, "is missing, and so is tokenizer.model");
+    if (tokenizer_.is_null()) return PreconditionFailed(kVocabulary, "is missing");
     ASSIGN_OR_RETURN(const TokenizerSteps steps,
                      ReadTokenizerSteps(tokenizer_, config_, model_.parameters.vocabulary));
     const std::optional<int32_t> end = IdFor("eos");
@@ -54,33 +47,9 @@ class TokenizerIr {
   }
 
  private:
-  const SidecarFile* Find(std::string_view path) const {
-    for (const SidecarFile& file : sources_) {
-      if (file.path == path) return &file;
-    }
-    return nullptr;
-  }
-
-  // tokenizer.model has no other reader than GGUF's, whose metadata become the tokenizer.json that
-  // transformers would make of it.
-  absl::Status ConvertSentencePiece(const std::string& bytes) {
-    sentencepiece::ModelProto proto;
-    if (!proto.ParseFromString(bytes))
-      return absl::InvalidArgumentError("tokenizer.model: is no SentencePiece model");
-    if (proto.trainer_spec().model_type() != sentencepiece::ModelProto::TrainerSpec::BPE)
-      return PreconditionFailed(
-          "tokenizer.model", "is not of SentencePiece's type BPE; OpenVINO's tokenizer is made of no other");
-    ASSIGN_OR_RETURN(const GgufMetadata metadata, MakeGgufMetadata(model_, AllGgufFileTypes()[0]));
-    ASSIGN_OR_RETURN(std::vector<SidecarFile> files, MakeTokenizerFiles(metadata));
-    for (SidecarFile& file : files) {
-      if (file.path == kVocabulary) sources_.push_back(std::move(file));
-    }
-    return absl::OkStatus();
-  }
-
   // Null where the file is missing.
   absl::StatusOr<Json> ReadObject(const char* path) const {
-    const SidecarFile* file = Find(path);
+    const SidecarFile* file = FindSidecar(sources_, path);
     if (file == nullptr) return Json();
     ASSIGN_OR_RETURN(Json json, ParseJson(file->content, path));
     if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": is not an object"));
@@ -103,7 +72,7 @@ class TokenizerIr {
 
   // Of a list of templates for several purposes the default one.
   std::string ChatTemplate() const {
-    if (const SidecarFile* file = Find("chat_template.jinja")) return file->content;
+    if (const SidecarFile* file = FindSidecar(sources_, "chat_template.jinja")) return file->content;
     const Json& value = Member(config_, "chat_template");
     if (!value.is_array()) return TextOf(value);
     for (const Json& entry : value) {
@@ -151,14 +120,15 @@ class TokenizerIr {
   }
 
   const Model& model_;
-  std::vector<SidecarFile> sources_;
+  const std::vector<SidecarFile>& sources_;
   Json tokenizer_, config_, generation_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<SidecarFile>> MakeTokenizerIr(const Model& model) {
-  return TokenizerIr(model).Make();
+absl::StatusOr<std::vector<SidecarFile>> MakeTokenizerIr(const Model& model,
+                                                         const std::vector<SidecarFile>& sources) {
+  return TokenizerIr(model, sources).Make();
 }
 
 }  // namespace quantd

@@ -9,10 +9,10 @@
 
 namespace quantd {
 
-// openvino_tokenizer.xml and .bin, openvino_detokenizer.xml and .bin: what tokenizer.json does, or a
-// SentencePiece tokenizer.model where there is none, as models that openvino_genai runs. FAILED_PRECONDITION
-// when the checkpoint has neither, or a tokenizer that OpenVINO's operations can't express; INVALID_ARGUMENT
-// when a file is broken.
-absl::StatusOr<std::vector<SidecarFile>> MakeTokenizerIr(const Model& model);
+// openvino_tokenizer.xml and .bin, openvino_detokenizer.xml and .bin: what tokenizer.json of `sources`
+// (TokenizerJsonSidecars) does, as models that openvino_genai runs. FAILED_PRECONDITION when there is none,
+// or one that OpenVINO's operations can't express; INVALID_ARGUMENT when a file is broken.
+absl::StatusOr<std::vector<SidecarFile>> MakeTokenizerIr(const Model& model,
+                                                         const std::vector<SidecarFile>& sources);
 
 }  // namespace quantd
