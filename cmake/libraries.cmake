@@ -6,6 +6,8 @@ find_package(Protobuf REQUIRED)
 find_package(ONNX CONFIG REQUIRED)  # onnx_proto: the messages of an ONNX file
 find_package(gRPC CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
+find_package(pugixml CONFIG REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)

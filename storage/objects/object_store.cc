@@ -13,4 +13,9 @@ absl::Status CheckUploadId(const std::string& id) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ObjectStore::PresignedUrl(const std::string& /*key*/,
+                                                      absl::Duration /*lifetime*/) {
+  return absl::UnimplementedError("this object store has no URLs");
+}
+
 }  // namespace quantd

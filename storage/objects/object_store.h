@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/random_access_file.h"
 
 namespace quantd {
@@ -73,6 +74,9 @@ class ObjectStore {
   virtual absl::Status DiscardUpload(const std::string& id) = 0;
   // Bytes that still fit, where the store knows.
   virtual absl::StatusOr<std::optional<uint64_t>> FreeBytes() = 0;
+  // A URL from which anybody can GET the object until `lifetime` has passed, where the store can serve it by
+  // itself; else UNIMPLEMENTED. Whether there is such an object is not checked.
+  virtual absl::StatusOr<std::string> PresignedUrl(const std::string& key, absl::Duration lifetime);
 };
 
 // For adapters: INVALID_ARGUMENT unless `id` is a single path part.

@@ -9,7 +9,8 @@
 namespace quantd {
 
 // "file:DIR": the folder is made if it is missing. "memory:": a new store that only this process sees.
-// INVALID_ARGUMENT for any other scheme.
+// "s3://BUCKET/PREFIX?endpoint=…&region=…&path_style=…": s3/location.h and s3_store.h; keys come from the
+// environment. INVALID_ARGUMENT for any other scheme.
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenObjectStore(const std::string& url);
 
 }  // namespace quantd

@@ -74,8 +74,47 @@ TEST_P(ObjectStoreContract, TheLastCommitWinsAndReadersKeepWhatTheyOpened) {
   ASSERT_TRUE(Put("a", "old").ok());
   auto open = store_->OpenForRead("a");
   ASSERT_TRUE(Put("a", "newer").ok());
-  EXPECT_EQ(*ReadAll(**open, 100), "old");
+  const absl::StatusOr<std::string> old = ReadAll(**open, 100);
+  if (GetParam().keeps_what_is_open) {
+    EXPECT_EQ(*old, "old");
+  } else {
+    EXPECT_EQ(old.status().code(), absl::StatusCode::kAborted);
+  }
   EXPECT_EQ(Get("a"), "newer");
+}
+
+TEST_P(ObjectStoreContract, AnObjectThatIsRemovedWhileItIsOpen) {
+  ASSERT_TRUE(Put("a", "old").ok());
+  auto open = store_->OpenForRead("a");
+  ASSERT_TRUE(store_->Remove("a").ok());
+  const absl::StatusOr<std::string> old = ReadAll(**open, 100);
+  if (GetParam().keeps_what_is_open) {
+    EXPECT_EQ(*old, "old");
+  } else {
+    EXPECT_EQ(old.status().code(), absl::StatusCode::kNotFound);
+  }
+}
+
+TEST_P(ObjectStoreContract, ReadsAnyRangeAndNothingBeyondTheEnd) {
+  ASSERT_TRUE(Put("a", "0123456789").ok());
+  auto file = *store_->OpenForRead("a");
+  std::string three(3, '\0');
+  ASSERT_TRUE(file->ReadAt(4, std::as_writable_bytes(std::span(three))).ok());
+  EXPECT_EQ(three, "456");
+  EXPECT_EQ(file->ReadAt(8, std::as_writable_bytes(std::span(three))).code(), absl::StatusCode::kOutOfRange);
+  file->WillRead(8, 1000);
+  file->WillRead(100, 1);
+  EXPECT_TRUE(file->ReadAt(10, {}).ok());
+}
+
+TEST_P(ObjectStoreContract, KeepsEmptyObjectsAndUnusualKeys) {
+  const std::vector<std::string> keys = {"a b+c%20&d=e", "empty", "füße/模型", "quote\"<>'"};
+  for (const std::string& key : keys) ASSERT_TRUE(Put(key, key == "empty" ? "" : key).ok()) << key;
+  std::vector<std::string> listed;
+  const auto all = store_->List("");
+  for (const ObjectInfo& object : *all) listed.push_back(object.key);
+  EXPECT_EQ(listed, keys);
+  for (const std::string& key : keys) EXPECT_EQ(Get(key), key == "empty" ? "" : key);
 }
 
 TEST_P(ObjectStoreContract, ListsBelowAPrefixInOrder) {

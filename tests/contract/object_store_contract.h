@@ -18,6 +18,9 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<ObjectStore>(const std::string& folder)> open;
   // Whether another process, or a later one, sees what was stored.
   bool outlives_process = true;
+  // Whether an object that is replaced or removed while it is open stays readable; else reads fail with
+  // ABORTED or NOT_FOUND.
+  bool keeps_what_is_open = true;
 };
 
 class ObjectStoreContract : public testing::TestWithParam<StoreUnderTest> {
