@@ -221,14 +221,13 @@ TEST_P(ObjectStoreContract, ListsAndDiscardsUploads) {
 }
 
 TEST_P(ObjectStoreContract, CommitsWhileTheFoldersLastObjectIsRemoved) {
-  constexpr int kRounds = 200;
   std::thread remover([&] {
-    for (int i = 0; i < kRounds; ++i) {
+    for (int i = 0; i < GetParam().race_rounds; ++i) {
       EXPECT_TRUE(Put("folder/sub/one", "x").ok());
       EXPECT_TRUE(store_->Remove("folder/sub/one").ok());
     }
   });
-  for (int i = 0; i < kRounds; ++i) {
+  for (int i = 0; i < GetParam().race_rounds; ++i) {
     ASSERT_TRUE(Put("folder/sub/two", "y").ok());
     ASSERT_EQ(Get("folder/sub/two"), "y");
     ASSERT_TRUE(store_->Remove("folder/sub/two").ok());

@@ -21,6 +21,8 @@ struct StoreUnderTest {
   // Whether an object that is replaced or removed while it is open stays readable; else reads fail with
   // ABORTED or NOT_FOUND.
   bool keeps_what_is_open = true;
+  // Of the test that commits and removes at the same time.
+  int race_rounds = 200;
 };
 
 class ObjectStoreContract : public testing::TestWithParam<StoreUnderTest> {

@@ -1,8 +1,11 @@
 #include "storage/objects/s3/client.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "storage/objects/s3/percent.h"
 
@@ -69,7 +72,9 @@ absl::StatusOr<std::string> Client::Put(const std::string& key, std::span<const 
   Request request = {.what = absl::StrCat("write ", key), .method = "PUT", .key = key, .body = bytes};
   request.headers = {{kMarkHeader, mark}};
   if (condition.absent) request.headers.emplace_back("if-none-match", "*");
-  if (!condition.etag.empty()) request.headers.emplace_back("if-match", condition.etag);
+  // Without its quotes: radosgw compares it as it is here, and AWS takes both forms.
+  if (!condition.etag.empty())
+    request.headers.emplace_back("if-match", absl::StrReplaceAll(condition.etag, {{"\"", ""}}));
   absl::StatusOr<HttpResponse> response = connection_.Send(request);
   if (response.ok()) return response->Header("etag");
   if (!absl::IsAborted(response.status())) return response.status();
