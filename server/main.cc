@@ -82,7 +82,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->envname("QUANTD_LOG_FORMAT")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  app.add_option("--catalogue", flags.catalogue, "sqlite:PATH; default: in the data folder")
+  app.add_option("--catalogue", flags.catalogue, "sqlite:PATH or postgresql://…; default: in the data folder")
       ->envname("QUANTD_CATALOGUE");
   app.add_option("--objects", flags.objects, "file:DIR; default: the data folder")->envname("QUANTD_OBJECTS");
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
@@ -91,6 +91,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
 class Server {
  public:
   explicit Server(Flags flags) : flags_(std::move(flags)) {}
+  // What the listener calls ends before the catalogue.
+  ~Server() {
+    if (catalogue_ != nullptr) catalogue_->StopListening();
+  }
 
   absl::Status Start() {
     std::error_code error;
@@ -102,24 +106,24 @@ class Server {
       flags_.objects = absl::StrCat("file:", std::filesystem::absolute(flags_.data_dir).string());
     if (flags_.catalogue.empty())
       flags_.catalogue = absl::StrCat("sqlite:", flags_.data_dir, "/catalogue.db");
-    if (!absl::StartsWith(flags_.catalogue, "sqlite:")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--catalogue ", flags_.catalogue, " is not of the form sqlite:PATH"));
-    }
     CatalogueOptions options;
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
-    ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue.substr(7), clock_, options));
+    ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
     context_ = std::make_unique<ServerContext>(
         ServerContext{*catalogue_, *objects_, engines_, metrics_, disk_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
+    // The dispatcher's own thread still calls while it is destroyed.
+    Dispatcher& dispatcher = *dispatcher_;
     catalogue_->SetListener(
-        {.on_job_event =
-             [this](const JobNews& news) {
-               CountOutcome(*context_, news);
-               hub_.Notify(news.job_id);
-             },
-         .on_task_queued = [this] { dispatcher_->Wake(); },
-         .on_plan_finished = [this](const std::string& /*task*/) { dispatcher_->Wake(); }});
+        {.on_job_event = [this](const JobNews& news) { CountOutcome(*context_, news); },
+         .on_job_changed = [this](const std::string& job) { hub_.Notify(job); },
+         .on_task_queued = [&dispatcher] { dispatcher.Wake(); },
+         .on_plan_finished = [&dispatcher](const std::string& /*task*/) { dispatcher.Wake(); },
+         .on_missed =
+             [this, &dispatcher] {
+               hub_.NotifyAll();
+               dispatcher.Wake();
+             }});
     RETURN_IF_ERROR(catalogue_->DropAllPlans());
     RETURN_IF_ERROR(SettleBlobs(*context_));
     dispatcher_->Start();
@@ -152,6 +156,7 @@ class Server {
     supervisor_.reset();
     ShutDownGrpc();
     http_.reset();
+    catalogue_->StopListening();
     dispatcher_.reset();
     spdlog::info("drained");
   }

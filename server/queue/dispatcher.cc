@@ -149,9 +149,12 @@ void Dispatcher::Expire(const std::vector<EndedWorker>& ended) {
     if (!lost.ok()) expired = lost.status();
     if (expired.ok()) *expired += *lost;
   }
-  if (!expired.ok()) {
-    spdlog::error("leases could not be checked: {}", std::string(expired.status().message()));
-  } else if (*expired > 0) {
+  // Once, not at every tick, while the catalogue does not answer.
+  if (!expired.ok() && !std::exchange(catalogue_failing_, true)) {
+    spdlog::error("leases can't be checked: {}", std::string(expired.status().message()));
+  }
+  if (expired.ok() && std::exchange(catalogue_failing_, false)) spdlog::info("leases are checked again");
+  if (expired.ok() && *expired > 0) {
     context_.metrics.leases_expired.Increment(*expired);
     spdlog::warn("{} leases ended: their workers were lost", *expired);
   }

@@ -77,7 +77,8 @@ class Dispatcher {
   bool woken_ = false;
   bool draining_ = false;
   bool stopping_ = false;
-  absl::Time collected_;  // when CollectArtifacts ran last; of the thread
+  bool catalogue_failing_ = false;  // of the thread
+  absl::Time collected_;            // when CollectArtifacts ran last; of the thread
   std::thread thread_;
 };
 

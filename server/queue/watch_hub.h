@@ -41,6 +41,13 @@ class WatchHub {
     for (Watcher* watcher : found->second) watcher->Wake();
   }
 
+  void NotifyAll() {
+    std::lock_guard lock(mutex_);
+    for (auto& [job, watchers] : watchers_) {
+      for (Watcher* watcher : watchers) watcher->Wake();
+    }
+  }
+
   // Stops all watchers, and those that come later at once.
   void StopAll() {
     std::lock_guard lock(mutex_);

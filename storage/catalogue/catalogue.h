@@ -1,22 +1,23 @@
-// Models, uploads, jobs, events and leases, in SQLite: WAL mode, one connection, foreign keys on, every
-// method one transaction. Safe for concurrent use. Errors: NOT_FOUND carries the resource,
-// FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED a full disk.
+// Models, uploads, jobs, events and leases, in SQLite or PostgreSQL; every method is one transaction. Safe
+// for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
+// FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a full disk, UNAVAILABLE a database
+// that does not answer.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/status.h"
+#include "storage/catalogue/database.h"
 #include "storage/catalogue/records.h"
 
 namespace quantd {
-
-class Database;
 
 struct CatalogueOptions {
   int max_attempts = 3;  // of a job whose workers die
@@ -25,9 +26,14 @@ struct CatalogueOptions {
 
 // Called after the transaction, without locks held, possibly from several threads.
 struct CatalogueListener {
-  std::function<void(const JobNews&)> on_job_event;  // every event, once
+  // Every event that a call of this object made, once.
+  std::function<void(const JobNews&)> on_job_event;
+  // What has happened here, and in other servers of the same database.
+  std::function<void(const std::string& job_id)> on_job_changed;
   std::function<void()> on_task_queued;
   std::function<void(const std::string& task_id)> on_plan_finished;
+  // Any of the three above may have happened elsewhere: the connection to the database is new.
+  std::function<void()> on_missed;
 };
 
 struct JobFilter {
@@ -44,13 +50,15 @@ struct Page {
 
 class Catalogue {
  public:
-  // Makes or migrates the database file at `path`. `clock` outlives the catalogue; leases expire by it.
-  static absl::StatusOr<std::unique_ptr<Catalogue>> Open(const std::string& path, Clock& clock,
+  // As OpenDatabase (database.h). Leases expire by the database's clock.
+  static absl::StatusOr<std::unique_ptr<Catalogue>> Open(const std::string& address, Clock& clock,
                                                          CatalogueOptions options);
   ~Catalogue();
 
-  // Before any other call.
-  void SetListener(CatalogueListener listener) { listener_ = std::move(listener); }
+  // Once, before calls of other threads.
+  void SetListener(CatalogueListener listener);
+  // The listener hears no more of other servers; waits for a call that runs.
+  void StopListening() { database_->StopListening(); }
 
   // --- Blobs and uploads.
   // The object that holds a blob; NOT_FOUND when it is not complete.
@@ -97,7 +105,7 @@ class Catalogue {
   absl::StatusOr<std::string> TakePlan(const std::string& task_id);
   // Nobody waits for that plan any more.
   absl::Status DropPlan(const std::string& task_id);
-  // Nobody waits for any plan: after a start.
+  // Nobody waits for any plan: after a start. Plans of other servers that share the database stay.
   absl::Status DropAllPlans();
   // The oldest queued task of one of the kinds, or nothing.
   absl::StatusOr<std::optional<LeaseRecord>> LeaseTask(const std::vector<TaskKind>& kinds,
@@ -129,67 +137,107 @@ class Catalogue {
   absl::StatusOr<std::vector<std::string>> CollectUploads(const std::vector<std::string>& ids);
 
  private:
-  Catalogue(std::unique_ptr<Database> database, Clock& clock, CatalogueOptions options);
+  // What happened in a transaction, for listeners.
+  struct News {
+    std::vector<JobNews> jobs;
+    std::vector<std::string> plans;
+    bool task_queued = false;
+  };
+  // A transaction that changes something.
+  struct Change {
+    Transaction& sql;
+    News news;
+  };
 
-  // Runs `body` (which returns a Status or StatusOr) in one transaction and tells the listener afterwards.
+  Catalogue(std::unique_ptr<Database> database, CatalogueOptions options);
+
+  // Runs `body` (which returns a Status or StatusOr) in one transaction, again when the database took it
+  // back, and tells the listener afterwards.
   template <typename Body>
-  auto Transact(Body body) -> decltype(body()) {
-    Notifications notifications;
-    decltype(body()) result = [&]() -> decltype(body()) {
-      std::lock_guard lock(mutex_);
-      if (absl::Status status = Begin(); !status.ok()) return status;
-      decltype(body()) inner = body();
-      const bool committing = StatusOf(inner).ok();
-      absl::Status ended = End(committing);
-      Notifications pending = std::exchange(pending_, {});
-      // What went wrong in the body says more than a rollback that SQLite had done itself.
-      if (committing && !ended.ok()) return ended;
-      if (committing) notifications = std::move(pending);
+  auto Transact(Body body) -> std::invoke_result_t<Body, Change&> {
+    using Result = std::invoke_result_t<Body, Change&>;
+    News news;
+    Result result = Repeat([&]() -> Result {
+      ASSIGN_OR_RETURN(const std::unique_ptr<Transaction> transaction, database_->Begin());
+      Change change{*transaction, {}};
+      Result inner = body(change);
+      RETURN_IF_ERROR(StatusOf(inner));
+      RETURN_IF_ERROR(Publish(change));
+      RETURN_IF_ERROR(transaction->Commit());
+      news = std::move(change.news);
       return inner;
-    }();
-    Notify(notifications);
+    });
+    Notify(news);
     return result;
+  }
+  // The same for a transaction that only reads.
+  template <typename Body>
+  auto Read(Body body) -> std::invoke_result_t<Body, Transaction&> {
+    using Result = std::invoke_result_t<Body, Transaction&>;
+    return Repeat([&]() -> Result {
+      ASSIGN_OR_RETURN(const std::unique_ptr<Transaction> transaction, database_->BeginRead());
+      return body(*transaction);
+    });
+  }
+  template <typename Once>
+  static auto Repeat(Once once) -> std::invoke_result_t<Once> {
+    constexpr int kMostTries = 5;
+    for (int tries = 1;; ++tries) {
+      std::invoke_result_t<Once> result = once();
+      const absl::Status& status = StatusOf(result);
+      if (!absl::IsAborted(status)) return result;
+      if (tries == kMostTries) return absl::UnavailableError(status.message());
+    }
   }
   static const absl::Status& StatusOf(const absl::Status& status) { return status; }
   template <typename T>
   static const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
     return result.status();
   }
-  struct Notifications {
-    std::vector<JobNews> jobs;
-    std::vector<std::string> plans;
-    bool task_queued = false;
-  };
-  absl::Status Begin();
-  absl::Status End(bool commit);
-  void Notify(const Notifications& notifications);
+  // To other servers, when the transaction is committed.
+  static absl::Status Publish(const Change& change);
+  void Notify(const News& news);
+  void HearPublication(std::string_view message);
 
-  // The rest runs inside a transaction.
-  absl::StatusOr<TaskRecord> CheckToken(const std::string& task_id, int64_t token);
-  absl::Status InspectIfComplete(const std::string& model_id);
-  absl::Status EndTask(const TaskRecord& task, const absl::Status& error);
+  // Locks, taken in this order, so that no two transactions wait for each other:
+  //   1. the content lock: held by whatever makes or removes models, blobs, uploads and artifacts, since what
+  //      nothing needs any more is a question about all of them;
+  //   2. tasks, the oldest first: held by whatever changes a task, or the job or model that it works on;
+  //   3. a model that must not go, then a job;
+  //   4. the counter of fencing tokens, last, because all leases want it.
+  // Events are numbered under the lock of their job, so there is no gap.
+  static absl::Status LockContent(Change& change);
+  // Tasks whose `column` has that value.
+  static absl::Status LockTasks(Change& change, const char* column, const std::string& value);
+  static absl::Status LockModel(Change& change, const std::string& id);
+  static absl::Status LockJob(Change& change, const std::string& id);
+
+  // The rest runs inside a transaction. The task with this token, locked.
+  static absl::StatusOr<TaskRecord> CheckToken(Change& change, const std::string& task_id, int64_t token);
+  static absl::Status InspectIfComplete(Change& change, const std::string& model_id);
+  static absl::Status EndTask(Change& change, const TaskRecord& task, const absl::Status& error);
   // Of leased tasks with that condition on one parameter.
   template <typename Value>
-  absl::StatusOr<int> LoseTasks(const std::string& condition, const Value& value, const std::string& reason);
-  absl::Status Requeue(const TaskRecord& task, RetryReason reason, const std::string& message);
-  absl::Status EndJob(const std::string& job_id, JobState state, const absl::Status& error);
-  absl::Status RemoveTask(const std::string& task_id);
-  absl::Status AddEvent(const std::string& job_id, EventType type, const std::string& message,
-                        RetryReason retry_reason = RetryReason::kNone);
-  absl::StatusOr<ModelRecord> ReadModel(const std::string& id);
-  absl::StatusOr<JobRecord> ReadJob(const std::string& id);
+  absl::StatusOr<int> LoseTasks(Change& change, const char* condition, const Value& value,
+                                const std::string& reason) const;
+  absl::Status Requeue(Change& change, const TaskRecord& task, RetryReason reason,
+                       const std::string& message) const;
+  static absl::Status EndJob(Change& change, const std::string& job_id, JobState state,
+                             const absl::Status& error);
+  static absl::Status RemoveTask(Change& change, const std::string& task_id);
+  static absl::Status AddEvent(Change& change, const std::string& job_id, EventType type,
+                               const std::string& message, RetryReason retry_reason = RetryReason::kNone);
+  static absl::StatusOr<ModelRecord> ReadModel(Transaction& sql, const std::string& id);
+  static absl::StatusOr<JobRecord> ReadJob(Transaction& sql, const std::string& id);
   // Forgets the blobs that no model and no job needs; returns their keys.
-  absl::StatusOr<std::vector<std::string>> CollectBlobs();
+  static absl::StatusOr<std::vector<std::string>> CollectBlobs(Change& change);
   // Forgets the uploads whose blob no model needs; returns their ids.
-  absl::StatusOr<std::vector<std::string>> DropUploads();
-  absl::Status QueueTask(const TaskRecord& task);
+  static absl::StatusOr<std::vector<std::string>> DropUploads(Change& change);
+  static absl::Status QueueTask(Change& change, const TaskRecord& task);
 
-  std::unique_ptr<Database> database_;
-  Clock& clock_;
   const CatalogueOptions options_;
   CatalogueListener listener_;
-  std::mutex mutex_;
-  Notifications pending_;  // of the transaction that runs
+  std::unique_ptr<Database> database_;  // its thread calls the listener
 };
 
 }  // namespace quantd

@@ -2,7 +2,6 @@
 #include "base/random_id.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
-#include "storage/catalogue/database.h"
 #include "storage/catalogue/page_token.h"
 
 namespace quantd {
@@ -23,178 +22,186 @@ std::optional<absl::Time> OptionalTime(const Statement& row, int column) {
 absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& model_id, const std::string& targets_blob,
                                                const std::map<std::string, std::string>& labels,
                                                const std::string& request_id) {
-  return Transact([&]() -> absl::StatusOr<JobRecord> {
+  return Transact([&](Change& change) -> absl::StatusOr<JobRecord> {
     if (!request_id.empty()) {
-      Statement find = database_->Prepare("SELECT id FROM jobs WHERE request_id=?");
-      find.BindAll(request_id);
-      ASSIGN_OR_RETURN(bool found, find.Step());
+      auto find = change.sql.Prepare("SELECT id FROM jobs WHERE request_id=?");
+      find->BindAll(request_id);
+      ASSIGN_OR_RETURN(bool found, find->Step());
       if (found) {
-        ASSIGN_OR_RETURN(JobRecord job, ReadJob(find.Text(0)));
+        ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, find->Text(0)));
         if (job.model_id != model_id || job.targets_blob != targets_blob || job.labels != labels)
           return InvalidField("request_id", "was used for another job");
         return job;
       }
     }
-    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(model_id));
+    RETURN_IF_ERROR(LockModel(change, model_id));
+    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
     const std::string id = RandomId();
-    RETURN_IF_ERROR(database_
-                        ->Prepare("INSERT INTO jobs(id, model_id, targets, state, create_time, request_id)"
-                                  " VALUES (?,?,?,?,?,nullif(?,''))")
-                        .BindAll(id, model_id, targets_blob, static_cast<int64_t>(JobState::kQueued),
-                                 absl::ToUnixMicros(clock_.Now()), request_id)
+    RETURN_IF_ERROR(change.sql
+                        .Prepare("INSERT INTO jobs(id, model_id, targets, state, create_time, request_id)"
+                                 " VALUES (?,?,?,?,?,nullif(?,''))")
+                        ->BindAll(id, model_id, targets_blob, static_cast<int64_t>(JobState::kQueued),
+                                  absl::ToUnixMicros(change.sql.Now()), request_id)
                         .Run());
     for (const auto& [key, value] : labels) {
       RETURN_IF_ERROR(
-          database_->Prepare("INSERT INTO job_labels VALUES (?,?,?)").BindAll(id, key, value).Run());
+          change.sql.Prepare("INSERT INTO job_labels VALUES (?,?,?)")->BindAll(id, key, value).Run());
     }
-    RETURN_IF_ERROR(AddEvent(id, EventType::kCreated, ""));
-    RETURN_IF_ERROR(QueueTask({RandomId(), TaskKind::kQuantize, model_id, id, ""}));
-    return ReadJob(id);
+    RETURN_IF_ERROR(AddEvent(change, id, EventType::kCreated, ""));
+    RETURN_IF_ERROR(QueueTask(change, {RandomId(), TaskKind::kQuantize, model_id, id, ""}));
+    return ReadJob(change.sql, id);
   });
 }
 
-absl::StatusOr<JobRecord> Catalogue::ReadJob(const std::string& id) {
-  Statement find = database_->Prepare(
+absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string& id) {
+  auto find = sql.Prepare(
       "SELECT model_id, targets, state, cancel_requested, create_time, start_time, end_time, attempt, stage, "
       "tensors_done,"
       " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field FROM jobs "
       "WHERE id=?");
-  find.BindAll(id);
-  ASSIGN_OR_RETURN(bool found, find.Step());
+  find->BindAll(id);
+  ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found) return ResourceNotFound("job", absl::StrCat("jobs/", id));
   JobRecord job;
   job.id = id;
-  job.model_id = find.Text(0);
-  job.targets_blob = find.Text(1);
-  job.state = static_cast<JobState>(find.Integer(2));
-  job.cancel_requested = find.Integer(3) != 0;
-  job.create_time = absl::FromUnixMicros(find.Integer(4));
-  job.start_time = OptionalTime(find, 5);
-  job.end_time = OptionalTime(find, 6);
-  job.attempt = static_cast<int>(find.Integer(7));
-  job.progress = ReadProgress(find, 8);
-  job.error_code = static_cast<int>(find.Integer(13));
-  job.error = find.Text(14);
-  job.result_blob = find.Text(15);
-  job.revision = find.Integer(16);
-  job.error_field = find.Text(17);
-  Statement labels = database_->Prepare("SELECT key, value FROM job_labels WHERE job_id=?");
-  labels.BindAll(id);
+  job.model_id = find->Text(0);
+  job.targets_blob = find->Text(1);
+  job.state = static_cast<JobState>(find->Integer(2));
+  job.cancel_requested = find->Integer(3) != 0;
+  job.create_time = absl::FromUnixMicros(find->Integer(4));
+  job.start_time = OptionalTime(*find, 5);
+  job.end_time = OptionalTime(*find, 6);
+  job.attempt = static_cast<int>(find->Integer(7));
+  job.progress = ReadProgress(*find, 8);
+  job.error_code = static_cast<int>(find->Integer(13));
+  job.error = find->Text(14);
+  job.result_blob = find->Text(15);
+  job.revision = find->Integer(16);
+  job.error_field = find->Text(17);
+  auto labels = sql.Prepare("SELECT key, value FROM job_labels WHERE job_id=?");
+  labels->BindAll(id);
   for (;;) {
-    ASSIGN_OR_RETURN(bool row, labels.Step());
+    ASSIGN_OR_RETURN(bool row, labels->Step());
     if (!row) return job;
-    job.labels[labels.Text(0)] = labels.Text(1);
+    job.labels[labels->Text(0)] = labels->Text(1);
   }
 }
 
 absl::StatusOr<JobRecord> Catalogue::GetJob(const std::string& id) {
-  return Transact([&] { return ReadJob(id); });
+  return Read([&](Transaction& sql) { return ReadJob(sql, id); });
 }
 
 absl::StatusOr<Page<JobRecord>> Catalogue::ListJobs(const JobFilter& filter, int page_size,
                                                     const std::string& page_token) {
-  return Transact([&]() -> absl::StatusOr<Page<JobRecord>> {
+  return Read([&](Transaction& sql) -> absl::StatusOr<Page<JobRecord>> {
     ASSIGN_OR_RETURN(int64_t before, ParsePageToken(page_token));
-    std::string sql = "SELECT id, sequence FROM jobs WHERE sequence<?";
-    if (filter.state.has_value()) absl::StrAppend(&sql, " AND state=", static_cast<int>(*filter.state));
-    if (!filter.model_id.empty()) absl::StrAppend(&sql, " AND model_id=?");
+    std::string text = "SELECT id, sequence FROM jobs WHERE sequence<?";
+    if (filter.state.has_value()) absl::StrAppend(&text, " AND state=", static_cast<int>(*filter.state));
+    if (!filter.model_id.empty()) absl::StrAppend(&text, " AND model_id=?");
     for (size_t i = 0; i < filter.labels.size(); ++i) {
       absl::StrAppend(
-          &sql, " AND EXISTS (SELECT 1 FROM job_labels l WHERE l.job_id=jobs.id AND l.key=? AND l.value=?)");
+          &text, " AND EXISTS (SELECT 1 FROM job_labels l WHERE l.job_id=jobs.id AND l.key=? AND l.value=?)");
     }
-    Statement list = database_->Prepare(sql + " ORDER BY sequence DESC LIMIT ?");
-    list.Bind(before);
-    if (!filter.model_id.empty()) list.Bind(filter.model_id);
-    for (const auto& [key, value] : filter.labels) list.BindAll(key, value);
-    list.Bind(static_cast<int64_t>(page_size) + 1);
+    auto list = sql.Prepare(text + " ORDER BY sequence DESC LIMIT ?");
+    list->Bind(before);
+    if (!filter.model_id.empty()) list->Bind(filter.model_id);
+    for (const auto& [key, value] : filter.labels) list->BindAll(key, value);
+    list->Bind(static_cast<int64_t>(page_size) + 1);
     Page<JobRecord> page;
     int64_t last = 0;
     for (;;) {
-      ASSIGN_OR_RETURN(bool row, list.Step());
+      ASSIGN_OR_RETURN(bool row, list->Step());
       if (!row) return page;
       if (page.records.size() == static_cast<size_t>(page_size)) {
         page.next_token = absl::StrCat(last);
         return page;
       }
-      last = list.Integer(1);
-      ASSIGN_OR_RETURN(JobRecord job, ReadJob(list.Text(0)));
+      last = list->Integer(1);
+      ASSIGN_OR_RETURN(JobRecord job, ReadJob(sql, list->Text(0)));
       page.records.push_back(std::move(job));
     }
   });
 }
 
 absl::StatusOr<JobRecord> Catalogue::CancelJob(const std::string& id) {
-  return Transact([&]() -> absl::StatusOr<JobRecord> {
-    ASSIGN_OR_RETURN(JobRecord job, ReadJob(id));
+  return Transact([&](Change& change) -> absl::StatusOr<JobRecord> {
+    RETURN_IF_ERROR(LockTasks(change, "job_id", id));
+    RETURN_IF_ERROR(LockJob(change, id));
+    ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, id));
     if (IsEnded(job.state) || job.cancel_requested) return job;
-    RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET cancel_requested=1 WHERE id=?").BindAll(id).Run());
-    RETURN_IF_ERROR(AddEvent(id, EventType::kCancelRequested, ""));
+    RETURN_IF_ERROR(change.sql.Prepare("UPDATE jobs SET cancel_requested=1 WHERE id=?")->BindAll(id).Run());
+    RETURN_IF_ERROR(AddEvent(change, id, EventType::kCancelRequested, ""));
     if (job.state == JobState::kQueued) {
-      RETURN_IF_ERROR(database_->Prepare("DELETE FROM tasks WHERE job_id=?").BindAll(id).Run());
-      RETURN_IF_ERROR(EndJob(id, JobState::kCancelled, absl::CancelledError("cancelled before it began")));
+      RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM tasks WHERE job_id=?")->BindAll(id).Run());
+      RETURN_IF_ERROR(
+          EndJob(change, id, JobState::kCancelled, absl::CancelledError("cancelled before it began")));
     }
-    return ReadJob(id);
+    return ReadJob(change.sql, id);
   });
 }
 
 absl::StatusOr<std::vector<std::string>> Catalogue::DeleteJob(const std::string& id) {
-  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
-    ASSIGN_OR_RETURN(JobRecord job, ReadJob(id));
+  return Transact([&](Change& change) -> absl::StatusOr<std::vector<std::string>> {
+    RETURN_IF_ERROR(LockContent(change));
+    RETURN_IF_ERROR(LockJob(change, id));
+    ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, id));
     if (!IsEnded(job.state))
       return PreconditionFailed(absl::StrCat("jobs/", id), "has not ended: cancel it first");
-    RETURN_IF_ERROR(database_->Prepare("DELETE FROM jobs WHERE id=?").BindAll(id).Run());
-    return CollectBlobs();
+    RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM jobs WHERE id=?")->BindAll(id).Run());
+    return CollectBlobs(change);
   });
 }
 
 absl::StatusOr<std::vector<EventRecord>> Catalogue::ListEvents(const std::string& job_id,
                                                                int64_t after_revision, int limit) {
-  return Transact([&]() -> absl::StatusOr<std::vector<EventRecord>> {
-    Statement list = database_->Prepare(
+  return Read([&](Transaction& sql) -> absl::StatusOr<std::vector<EventRecord>> {
+    auto list = sql.Prepare(
         "SELECT revision, time, type, attempt, state, message, stage, tensors_done, tensors_total, "
         "bytes_done, bytes_total"
         " FROM job_events WHERE job_id=? AND revision>? ORDER BY revision LIMIT ?");
-    list.BindAll(job_id, after_revision, static_cast<int64_t>(limit));
+    list->BindAll(job_id, after_revision, static_cast<int64_t>(limit));
     std::vector<EventRecord> events;
     for (;;) {
-      ASSIGN_OR_RETURN(bool row, list.Step());
+      ASSIGN_OR_RETURN(bool row, list->Step());
       if (!row) return events;
-      events.push_back({list.Integer(0), absl::FromUnixMicros(list.Integer(1)),
-                        static_cast<EventType>(list.Integer(2)), static_cast<int>(list.Integer(3)),
-                        ReadProgress(list, 6), list.Text(5), static_cast<JobState>(list.Integer(4))});
+      events.push_back({list->Integer(0), absl::FromUnixMicros(list->Integer(1)),
+                        static_cast<EventType>(list->Integer(2)), static_cast<int>(list->Integer(3)),
+                        ReadProgress(*list, 6), list->Text(5), static_cast<JobState>(list->Integer(4))});
     }
   });
 }
 
-absl::Status Catalogue::AddEvent(const std::string& job_id, EventType type, const std::string& message,
-                                 RetryReason retry_reason) {
-  RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET revision=revision+1 WHERE id=?").BindAll(job_id).Run());
-  pending_.jobs.push_back({job_id, type, retry_reason});
-  return database_
-      ->Prepare(
+absl::Status Catalogue::AddEvent(Change& change, const std::string& job_id, EventType type,
+                                 const std::string& message, RetryReason retry_reason) {
+  RETURN_IF_ERROR(
+      change.sql.Prepare("UPDATE jobs SET revision=revision+1 WHERE id=?")->BindAll(job_id).Run());
+  change.news.jobs.push_back({job_id, type, retry_reason});
+  return change.sql
+      .Prepare(
           "INSERT INTO job_events SELECT id, revision, ?, ?, attempt, state, ?, stage, tensors_done, "
           "tensors_total,"
           " bytes_done, bytes_total FROM jobs WHERE id=?")
-      .BindAll(absl::ToUnixMicros(clock_.Now()), static_cast<int64_t>(type), message, job_id)
+      ->BindAll(absl::ToUnixMicros(change.sql.Now()), static_cast<int64_t>(type), message, job_id)
       .Run();
 }
 
-absl::Status Catalogue::EndJob(const std::string& job_id, JobState state, const absl::Status& error) {
+absl::Status Catalogue::EndJob(Change& change, const std::string& job_id, JobState state,
+                               const absl::Status& error) {
   const bool failed = state == JobState::kFailed;
   const std::string message(error.message());
   RETURN_IF_ERROR(
-      database_
-          ->Prepare("UPDATE jobs SET state=?, end_time=?, error_code=?, error=?, error_field=? WHERE id=?")
-          .BindAll(static_cast<int64_t>(state), absl::ToUnixMicros(clock_.Now()),
-                   static_cast<int64_t>(failed ? error.raw_code() : 0), failed ? message : std::string(),
-                   failed ? FieldOf(error).value_or("") : std::string(), job_id)
+      change.sql
+          .Prepare("UPDATE jobs SET state=?, end_time=?, error_code=?, error=?, error_field=? WHERE id=?")
+          ->BindAll(static_cast<int64_t>(state), absl::ToUnixMicros(change.sql.Now()),
+                    static_cast<int64_t>(failed ? error.raw_code() : 0), failed ? message : std::string(),
+                    failed ? FieldOf(error).value_or("") : std::string(), job_id)
           .Run());
   const EventType type = state == JobState::kSucceeded ? EventType::kSucceeded
                          : failed                      ? EventType::kFailed
                                                        : EventType::kCancelled;
-  return AddEvent(job_id, type, message);
+  return AddEvent(change, job_id, type, message);
 }
 
 }  // namespace quantd

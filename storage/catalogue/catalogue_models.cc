@@ -3,7 +3,6 @@
 #include "base/random_id.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
-#include "storage/catalogue/database.h"
 #include "storage/catalogue/page_token.h"
 
 namespace quantd {
@@ -11,113 +10,117 @@ namespace quantd {
 absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& display_name,
                                                    const std::vector<ModelFileRecord>& files,
                                                    const std::string& request_id) {
-  return Transact([&]() -> absl::StatusOr<ModelRecord> {
+  return Transact([&](Change& change) -> absl::StatusOr<ModelRecord> {
     if (!request_id.empty()) {
-      Statement find = database_->Prepare("SELECT id FROM models WHERE request_id=?");
-      find.BindAll(request_id);
-      ASSIGN_OR_RETURN(bool found, find.Step());
+      auto find = change.sql.Prepare("SELECT id FROM models WHERE request_id=?");
+      find->BindAll(request_id);
+      ASSIGN_OR_RETURN(bool found, find->Step());
       if (found) {
-        ASSIGN_OR_RETURN(ModelRecord model, ReadModel(find.Text(0)));
+        ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, find->Text(0)));
         if (model.display_name != display_name || model.files != files)
           return InvalidField("request_id", "was used for another model");
         return model;
       }
     }
     const std::string id = RandomId();
-    RETURN_IF_ERROR(database_
-                        ->Prepare("INSERT INTO models(id, display_name, state, create_time, request_id)"
-                                  " VALUES (?,?,?,?,nullif(?,''))")
-                        .BindAll(id, display_name, static_cast<int64_t>(ModelState::kUploading),
-                                 absl::ToUnixMicros(clock_.Now()), request_id)
+    RETURN_IF_ERROR(change.sql
+                        .Prepare("INSERT INTO models(id, display_name, state, create_time, request_id)"
+                                 " VALUES (?,?,?,?,nullif(?,''))")
+                        ->BindAll(id, display_name, static_cast<int64_t>(ModelState::kUploading),
+                                  absl::ToUnixMicros(change.sql.Now()), request_id)
                         .Run());
     for (size_t i = 0; i < files.size(); ++i) {
       RETURN_IF_ERROR(
-          database_->Prepare("INSERT INTO model_files VALUES (?,?,?,?,?)")
-              .BindAll(id, static_cast<int64_t>(i), files[i].path, files[i].blob.sha256, files[i].blob.size)
+          change.sql.Prepare("INSERT INTO model_files VALUES (?,?,?,?,?)")
+              ->BindAll(id, static_cast<int64_t>(i), files[i].path, files[i].blob.sha256, files[i].blob.size)
               .Run());
     }
-    RETURN_IF_ERROR(InspectIfComplete(id));
-    return ReadModel(id);
+    // Not before: a model of many files must not hold up everybody while it is written.
+    RETURN_IF_ERROR(LockContent(change));
+    RETURN_IF_ERROR(InspectIfComplete(change, id));
+    return ReadModel(change.sql, id);
   });
 }
 
-absl::Status Catalogue::InspectIfComplete(const std::string& model_id) {
-  Statement missing = database_->Prepare(
+absl::Status Catalogue::InspectIfComplete(Change& change, const std::string& model_id) {
+  auto missing = change.sql.Prepare(
       "SELECT count(*) FROM model_files f WHERE model_id=? AND NOT EXISTS"
       " (SELECT 1 FROM blobs b WHERE b.sha256=f.sha256 AND b.size=f.size)");
-  missing.BindAll(model_id);
-  RETURN_IF_ERROR(missing.Step().status());
-  if (missing.Integer(0) > 0) return absl::OkStatus();
-  RETURN_IF_ERROR(database_->Prepare("UPDATE models SET state=? WHERE id=?")
-                      .BindAll(static_cast<int64_t>(ModelState::kInspecting), model_id)
+  missing->BindAll(model_id);
+  RETURN_IF_ERROR(missing->Step().status());
+  if (missing->Integer(0) > 0) return absl::OkStatus();
+  RETURN_IF_ERROR(change.sql.Prepare("UPDATE models SET state=? WHERE id=?")
+                      ->BindAll(static_cast<int64_t>(ModelState::kInspecting), model_id)
                       .Run());
-  return QueueTask({RandomId(), TaskKind::kInspect, model_id, "", ""});
+  return QueueTask(change, {RandomId(), TaskKind::kInspect, model_id, "", ""});
 }
 
-absl::StatusOr<ModelRecord> Catalogue::ReadModel(const std::string& id) {
-  Statement find = database_->Prepare(
+absl::StatusOr<ModelRecord> Catalogue::ReadModel(Transaction& sql, const std::string& id) {
+  auto find = sql.Prepare(
       "SELECT display_name, state, create_time, error_code, error, summary FROM models WHERE id=?");
-  find.BindAll(id);
-  ASSIGN_OR_RETURN(bool found, find.Step());
+  find->BindAll(id);
+  ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found) return ResourceNotFound("model", absl::StrCat("models/", id));
   ModelRecord model;
   model.id = id;
-  model.display_name = find.Text(0);
-  model.state = static_cast<ModelState>(find.Integer(1));
-  model.create_time = absl::FromUnixMicros(find.Integer(2));
-  model.error_code = static_cast<int>(find.Integer(3));
-  model.error = find.Text(4);
-  model.summary_blob = find.Text(5);
-  Statement files =
-      database_->Prepare("SELECT path, sha256, size FROM model_files WHERE model_id=? ORDER BY position");
-  files.BindAll(id);
+  model.display_name = find->Text(0);
+  model.state = static_cast<ModelState>(find->Integer(1));
+  model.create_time = absl::FromUnixMicros(find->Integer(2));
+  model.error_code = static_cast<int>(find->Integer(3));
+  model.error = find->Text(4);
+  model.summary_blob = find->Text(5);
+  auto files = sql.Prepare("SELECT path, sha256, size FROM model_files WHERE model_id=? ORDER BY position");
+  files->BindAll(id);
   for (;;) {
-    ASSIGN_OR_RETURN(bool row, files.Step());
+    ASSIGN_OR_RETURN(bool row, files->Step());
     if (!row) return model;
-    model.files.push_back({files.Text(0), {files.Text(1), files.Integer(2)}});
+    model.files.push_back({files->Text(0), {files->Text(1), files->Integer(2)}});
   }
 }
 
 absl::StatusOr<ModelRecord> Catalogue::GetModel(const std::string& id) {
-  return Transact([&] { return ReadModel(id); });
+  return Read([&](Transaction& sql) { return ReadModel(sql, id); });
 }
 
 absl::StatusOr<Page<ModelRecord>> Catalogue::ListModels(int page_size, const std::string& page_token) {
-  return Transact([&]() -> absl::StatusOr<Page<ModelRecord>> {
+  return Read([&](Transaction& sql) -> absl::StatusOr<Page<ModelRecord>> {
     ASSIGN_OR_RETURN(int64_t before, ParsePageToken(page_token));
-    Statement list =
-        database_->Prepare("SELECT id, sequence FROM models WHERE sequence<? ORDER BY sequence DESC LIMIT ?");
-    list.BindAll(before, static_cast<int64_t>(page_size) + 1);
+    auto list =
+        sql.Prepare("SELECT id, sequence FROM models WHERE sequence<? ORDER BY sequence DESC LIMIT ?");
+    list->BindAll(before, static_cast<int64_t>(page_size) + 1);
     Page<ModelRecord> page;
     int64_t last = 0;
     for (;;) {
-      ASSIGN_OR_RETURN(bool row, list.Step());
+      ASSIGN_OR_RETURN(bool row, list->Step());
       if (!row) return page;
       if (page.records.size() == static_cast<size_t>(page_size)) {
         page.next_token = absl::StrCat(last);
         return page;
       }
-      last = list.Integer(1);
-      ASSIGN_OR_RETURN(ModelRecord model, ReadModel(list.Text(0)));
+      last = list->Integer(1);
+      ASSIGN_OR_RETURN(ModelRecord model, ReadModel(sql, list->Text(0)));
       page.records.push_back(std::move(model));
     }
   });
 }
 
 absl::StatusOr<Unneeded> Catalogue::DeleteModel(const std::string& id) {
-  return Transact([&]() -> absl::StatusOr<Unneeded> {
-    RETURN_IF_ERROR(ReadModel(id).status());
-    Statement jobs = database_->Prepare("SELECT id FROM jobs WHERE model_id=? AND state IN (?,?) LIMIT 1");
-    jobs.BindAll(id, static_cast<int64_t>(JobState::kQueued), static_cast<int64_t>(JobState::kRunning));
-    ASSIGN_OR_RETURN(bool used, jobs.Step());
+  return Transact([&](Change& change) -> absl::StatusOr<Unneeded> {
+    RETURN_IF_ERROR(LockContent(change));
+    RETURN_IF_ERROR(LockTasks(change, "model_id", id));
+    RETURN_IF_ERROR(LockModel(change, id));
+    RETURN_IF_ERROR(ReadModel(change.sql, id).status());
+    auto jobs = change.sql.Prepare("SELECT id FROM jobs WHERE model_id=? AND state IN (?,?) LIMIT 1");
+    jobs->BindAll(id, static_cast<int64_t>(JobState::kQueued), static_cast<int64_t>(JobState::kRunning));
+    ASSIGN_OR_RETURN(bool used, jobs->Step());
     if (used) {
       return PreconditionFailed(absl::StrCat("models/", id),
-                                absl::StrCat("is used by jobs/", jobs.Text(0), ", which has not ended"));
+                                absl::StrCat("is used by jobs/", jobs->Text(0), ", which has not ended"));
     }
-    RETURN_IF_ERROR(database_->Prepare("DELETE FROM models WHERE id=?").BindAll(id).Run());
+    RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM models WHERE id=?")->BindAll(id).Run());
     Unneeded unneeded;
-    ASSIGN_OR_RETURN(unneeded.object_keys, CollectBlobs());
-    ASSIGN_OR_RETURN(unneeded.upload_ids, DropUploads());
+    ASSIGN_OR_RETURN(unneeded.object_keys, CollectBlobs(change));
+    ASSIGN_OR_RETURN(unneeded.upload_ids, DropUploads(change));
     return unneeded;
   });
 }

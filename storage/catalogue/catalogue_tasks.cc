@@ -1,9 +1,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "base/random_id.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
-#include "storage/catalogue/database.h"
 
 namespace quantd {
 namespace {
@@ -35,6 +35,12 @@ RetryReason ReasonOf(const absl::Status& error) {
   }
 }
 
+// Workers quote strange files, and PostgreSQL keeps no NUL in a text.
+absl::Status WithoutNuls(const absl::Status& error) {
+  const std::string message = absl::StrReplaceAll(error.message(), {{absl::string_view("\0", 1), "\\0"}});
+  return WithField(absl::Status(error.code(), message), FieldOf(error).value_or(""));
+}
+
 // As the worker reported it.
 absl::Status StoredError(int64_t code, const std::string& message, const std::string& field,
                          const std::string& model_id) {
@@ -46,38 +52,48 @@ absl::Status StoredError(int64_t code, const std::string& message, const std::st
 
 }  // namespace
 
-absl::Status Catalogue::QueueTask(const TaskRecord& task) {
-  pending_.task_queued = true;
-  return database_
-      ->Prepare("INSERT INTO tasks(id, kind, model_id, job_id, targets) VALUES (?,?,?,nullif(?,''),?)")
-      .BindAll(task.id, static_cast<int64_t>(task.kind), task.model_id, task.job_id, task.targets_blob)
+absl::Status Catalogue::QueueTask(Change& change, const TaskRecord& task) {
+  change.news.task_queued = true;
+  return change.sql
+      .Prepare("INSERT INTO tasks(id, kind, model_id, job_id, targets) VALUES (?,?,?,nullif(?,''),?)")
+      ->BindAll(task.id, static_cast<int64_t>(task.kind), task.model_id, task.job_id, task.targets_blob)
       .Run();
 }
 
 absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& model_id,
                                                  const std::string& targets_blob) {
-  return Transact([&]() -> absl::StatusOr<std::string> {
-    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(model_id));
+  return Transact([&](Change& change) -> absl::StatusOr<std::string> {
+    RETURN_IF_ERROR(LockModel(change, model_id));
+    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
     const std::string id = RandomId();
-    RETURN_IF_ERROR(QueueTask({id, TaskKind::kPlan, model_id, "", targets_blob}));
+    RETURN_IF_ERROR(QueueTask(change, {id, TaskKind::kPlan, model_id, "", targets_blob}));
     return id;
   });
 }
 
 absl::StatusOr<std::string> Catalogue::TakePlan(const std::string& task_id) {
   absl::Status error;
-  absl::StatusOr<std::string> result = Transact([&]() -> absl::StatusOr<std::string> {
-    Statement find = database_->Prepare(
-        "SELECT finished, result, error_code, error, error_field, model_id FROM tasks WHERE id=?");
-    find.BindAll(task_id);
-    ASSIGN_OR_RETURN(bool found, find.Step());
-    if (!found) return ResourceNotFound("plan", task_id);
-    if (find.Integer(0) == 0) return absl::UnavailableError("the plan is not finished");
-    if (find.Integer(2) != 0) error = StoredError(find.Integer(2), find.Text(3), find.Text(4), find.Text(5));
-    const std::string plan = find.Text(1);
-    RETURN_IF_ERROR(RemoveTask(task_id));
+  absl::StatusOr<std::string> result = Transact([&](Change& change) -> absl::StatusOr<std::string> {
+    error = absl::OkStatus();
+    // A plan that is not finished is not locked, so that a worker can lease it meanwhile.
+    auto take = change.sql.Prepare(
+        "DELETE FROM tasks WHERE id=? AND finished=1"
+        " RETURNING result, error_code, error, error_field, model_id");
+    take->BindAll(task_id);
+    ASSIGN_OR_RETURN(const bool taken, take->Step());
+    if (!taken) {
+      auto find = change.sql.Prepare("SELECT id FROM tasks WHERE id=?");
+      find->BindAll(task_id);
+      ASSIGN_OR_RETURN(const bool found, find->Step());
+      if (!found) return ResourceNotFound("plan", task_id);
+      return absl::UnavailableError("the plan is not finished");
+    }
+    if (take->Integer(1) != 0)
+      error = StoredError(take->Integer(1), take->Text(2), take->Text(3), take->Text(4));
+    std::string plan = take->Text(0);
+    RETURN_IF_ERROR(take->Run());
     return plan;
   });
   RETURN_IF_ERROR(result.status());
@@ -87,94 +103,94 @@ absl::StatusOr<std::string> Catalogue::TakePlan(const std::string& task_id) {
 
 absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vector<TaskKind>& kinds,
                                                                 const std::string& worker_id) {
-  return Transact([&]() -> absl::StatusOr<std::optional<LeaseRecord>> {
+  return Transact([&](Change& change) -> absl::StatusOr<std::optional<LeaseRecord>> {
     const std::string wanted = absl::StrJoin(
         kinds, ",", [](std::string* out, TaskKind kind) { absl::StrAppend(out, static_cast<int>(kind)); });
-    Statement find = database_->Prepare(
-        absl::StrCat("SELECT ", kTaskColumns, ", attempt FROM tasks WHERE token IS NULL AND finished=0",
-                     " AND kind IN (", wanted, ") ORDER BY sequence LIMIT 1"));
-    ASSIGN_OR_RETURN(bool found, find.Step());
+    auto find = change.sql.Prepare(absl::StrCat(
+        "SELECT ", kTaskColumns, ", attempt FROM tasks WHERE token IS NULL AND finished=0", " AND kind IN (",
+        wanted, ") ORDER BY sequence LIMIT 1", change.sql.dialect().lock_free_rows));
+    ASSIGN_OR_RETURN(bool found, find->Step());
     if (!found) return std::optional<LeaseRecord>();
-    LeaseRecord lease{ReadTask(find), 0, static_cast<int>(find.Integer(5)) + 1};
-    RETURN_IF_ERROR(database_->Execute("UPDATE fencing SET token=token+1"));
-    Statement token = database_->Prepare("SELECT token FROM fencing");
-    RETURN_IF_ERROR(token.Step().status());
-    lease.token = token.Integer(0);
-    RETURN_IF_ERROR(
-        database_->Prepare("UPDATE tasks SET token=?, worker_id=?, expires=?, attempt=? WHERE id=?")
-            .BindAll(lease.token, worker_id, absl::ToUnixMicros(clock_.Now() + options_.lease),
-                     static_cast<int64_t>(lease.attempt), lease.task.id)
-            .Run());
+    LeaseRecord lease{ReadTask(*find), 0, static_cast<int>(find->Integer(5)) + 1};
     if (lease.task.kind == TaskKind::kQuantize) {
       RETURN_IF_ERROR(
-          database_
-              ->Prepare("UPDATE jobs SET state=?, start_time=?, attempt=?, stage='', tensors_done=0,"
-                        " bytes_done=0 WHERE id=?")
-              .BindAll(static_cast<int64_t>(JobState::kRunning), absl::ToUnixMicros(clock_.Now()),
-                       static_cast<int64_t>(lease.attempt), lease.task.job_id)
+          change.sql
+              .Prepare("UPDATE jobs SET state=?, start_time=?, attempt=?, stage='', tensors_done=0,"
+                       " bytes_done=0 WHERE id=?")
+              ->BindAll(static_cast<int64_t>(JobState::kRunning), absl::ToUnixMicros(change.sql.Now()),
+                        static_cast<int64_t>(lease.attempt), lease.task.job_id)
               .Run());
-      RETURN_IF_ERROR(AddEvent(lease.task.job_id, EventType::kStarted, ""));
+      RETURN_IF_ERROR(AddEvent(change, lease.task.job_id, EventType::kStarted, ""));
     }
+    auto token = change.sql.Prepare("UPDATE fencing SET token=token+1 RETURNING token");
+    RETURN_IF_ERROR(token->Step().status());
+    lease.token = token->Integer(0);
+    RETURN_IF_ERROR(token->Run());
+    RETURN_IF_ERROR(
+        change.sql.Prepare("UPDATE tasks SET token=?, worker_id=?, expires=?, attempt=? WHERE id=?")
+            ->BindAll(lease.token, worker_id, absl::ToUnixMicros(change.sql.Now() + options_.lease),
+                      static_cast<int64_t>(lease.attempt), lease.task.id)
+            .Run());
     return std::optional<LeaseRecord>(std::move(lease));
   });
 }
 
-absl::StatusOr<TaskRecord> Catalogue::CheckToken(const std::string& task_id, int64_t token) {
-  Statement find = database_->Prepare(
-      absl::StrCat("SELECT ", kTaskColumns, " FROM tasks WHERE id=? AND token=? AND finished=0"));
-  find.BindAll(task_id, token);
-  ASSIGN_OR_RETURN(bool found, find.Step());
+absl::StatusOr<TaskRecord> Catalogue::CheckToken(Change& change, const std::string& task_id, int64_t token) {
+  auto find = change.sql.Prepare(absl::StrCat("SELECT ", kTaskColumns,
+                                              " FROM tasks WHERE id=? AND token=? AND finished=0",
+                                              change.sql.dialect().lock_rows));
+  find->BindAll(task_id, token);
+  ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found)
     return PreconditionFailed(absl::StrCat("tasks/", task_id), "is not leased with this token any more");
-  return ReadTask(find);
+  return ReadTask(*find);
 }
 
 absl::StatusOr<bool> Catalogue::Heartbeat(const std::string& task_id, int64_t token,
                                           const std::optional<JobProgressRecord>& progress) {
-  return Transact([&]() -> absl::StatusOr<bool> {
-    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
-    RETURN_IF_ERROR(database_->Prepare("UPDATE tasks SET expires=? WHERE id=?")
-                        .BindAll(absl::ToUnixMicros(clock_.Now() + options_.lease), task_id)
+  return Transact([&](Change& change) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(change, task_id, token));
+    RETURN_IF_ERROR(change.sql.Prepare("UPDATE tasks SET expires=? WHERE id=?")
+                        ->BindAll(absl::ToUnixMicros(change.sql.Now() + options_.lease), task_id)
                         .Run());
     if (task.kind != TaskKind::kQuantize) return false;
-    ASSIGN_OR_RETURN(JobRecord job, ReadJob(task.job_id));
+    ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, task.job_id));
     if (progress.has_value() && *progress != job.progress) {
       RETURN_IF_ERROR(
-          database_
-              ->Prepare(
-                  "UPDATE jobs SET stage=?, tensors_done=?, tensors_total=?, bytes_done=?, bytes_total=?"
-                  " WHERE id=?")
-              .BindAll(progress->stage, progress->tensors_done, progress->tensors_total, progress->bytes_done,
-                       progress->bytes_total, task.job_id)
+          change.sql
+              .Prepare("UPDATE jobs SET stage=?, tensors_done=?, tensors_total=?, bytes_done=?, bytes_total=?"
+                       " WHERE id=?")
+              ->BindAll(progress->stage, progress->tensors_done, progress->tensors_total,
+                        progress->bytes_done, progress->bytes_total, task.job_id)
               .Run());
-      RETURN_IF_ERROR(AddEvent(task.job_id, EventType::kProgress, ""));
+      RETURN_IF_ERROR(AddEvent(change, task.job_id, EventType::kProgress, ""));
     }
     return job.cancel_requested;
   });
 }
 
-absl::Status Catalogue::RemoveTask(const std::string& task_id) {
-  return database_->Prepare("DELETE FROM tasks WHERE id=?").BindAll(task_id).Run();
+absl::Status Catalogue::RemoveTask(Change& change, const std::string& task_id) {
+  return change.sql.Prepare("DELETE FROM tasks WHERE id=?")->BindAll(task_id).Run();
 }
 
 absl::Status Catalogue::CompleteInspect(const std::string& task_id, int64_t token,
                                         const std::string& summary_blob) {
-  return Transact([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
-    RETURN_IF_ERROR(database_->Prepare("UPDATE models SET state=?, summary=? WHERE id=?")
-                        .BindAll(static_cast<int64_t>(ModelState::kReady), summary_blob, task.model_id)
+  return Transact([&](Change& change) -> absl::Status {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(change, task_id, token));
+    RETURN_IF_ERROR(change.sql.Prepare("UPDATE models SET state=?, summary=? WHERE id=?")
+                        ->BindAll(static_cast<int64_t>(ModelState::kReady), summary_blob, task.model_id)
                         .Run());
-    return RemoveTask(task_id);
+    return RemoveTask(change, task_id);
   });
 }
 
 absl::Status Catalogue::CompletePlan(const std::string& task_id, int64_t token,
                                      const std::string& plan_blob) {
-  return Transact([&]() -> absl::Status {
-    RETURN_IF_ERROR(CheckToken(task_id, token).status());
-    pending_.plans.push_back(task_id);
-    return database_->Prepare("UPDATE tasks SET finished=1, result=? WHERE id=?")
-        .BindAll(plan_blob, task_id)
+  return Transact([&](Change& change) -> absl::Status {
+    RETURN_IF_ERROR(CheckToken(change, task_id, token).status());
+    change.news.plans.push_back(task_id);
+    return change.sql.Prepare("UPDATE tasks SET finished=1, result=? WHERE id=?")
+        ->BindAll(plan_blob, task_id)
         .Run();
   });
 }
@@ -182,114 +198,120 @@ absl::Status Catalogue::CompletePlan(const std::string& task_id, int64_t token,
 absl::StatusOr<std::vector<std::string>> Catalogue::CompleteJob(
     const std::string& task_id, int64_t token, const std::string& result_blob,
     const std::vector<ArtifactRecord>& artifacts) {
-  return Transact([&]() -> absl::StatusOr<std::vector<std::string>> {
-    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
+  return Transact([&](Change& change) -> absl::StatusOr<std::vector<std::string>> {
+    RETURN_IF_ERROR(LockContent(change));
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(change, task_id, token));
     std::vector<std::string> superfluous;
     for (const auto& [blob, key] : artifacts) {
-      RETURN_IF_ERROR(database_->Prepare("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING")
-                          .BindAll(blob.sha256, blob.size, key)
-                          .Run());
-      if (database_->Changes() == 0) superfluous.push_back(key);
-      RETURN_IF_ERROR(database_->Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
-                          .BindAll(task.job_id, blob.sha256, blob.size)
+      auto insert =
+          change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
+      ASSIGN_OR_RETURN(const std::vector<std::string> added,
+                       insert->BindAll(blob.sha256, blob.size, key).Texts());
+      if (added.empty()) superfluous.push_back(key);
+      RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
+                          ->BindAll(task.job_id, blob.sha256, blob.size)
                           .Run());
     }
     RETURN_IF_ERROR(
-        database_->Prepare("UPDATE jobs SET result=? WHERE id=?").BindAll(result_blob, task.job_id).Run());
-    RETURN_IF_ERROR(RemoveTask(task_id));
-    RETURN_IF_ERROR(EndJob(task.job_id, JobState::kSucceeded, absl::OkStatus()));
+        change.sql.Prepare("UPDATE jobs SET result=? WHERE id=?")->BindAll(result_blob, task.job_id).Run());
+    RETURN_IF_ERROR(RemoveTask(change, task_id));
+    RETURN_IF_ERROR(EndJob(change, task.job_id, JobState::kSucceeded, absl::OkStatus()));
     return superfluous;
   });
 }
 
-absl::Status Catalogue::EndTask(const TaskRecord& task, const absl::Status& error) {
+absl::Status Catalogue::EndTask(Change& change, const TaskRecord& task, const absl::Status& error) {
   switch (task.kind) {
     case TaskKind::kInspect:
-      RETURN_IF_ERROR(database_->Prepare("UPDATE models SET state=?, error_code=?, error=? WHERE id=?")
-                          .BindAll(static_cast<int64_t>(ModelState::kFailed),
-                                   static_cast<int64_t>(error.raw_code()), std::string(error.message()),
-                                   task.model_id)
+      RETURN_IF_ERROR(change.sql.Prepare("UPDATE models SET state=?, error_code=?, error=? WHERE id=?")
+                          ->BindAll(static_cast<int64_t>(ModelState::kFailed),
+                                    static_cast<int64_t>(error.raw_code()), std::string(error.message()),
+                                    task.model_id)
                           .Run());
-      return RemoveTask(task.id);
+      return RemoveTask(change, task.id);
     case TaskKind::kPlan:
-      pending_.plans.push_back(task.id);
-      return database_
-          ->Prepare("UPDATE tasks SET finished=1, error_code=?, error=?, error_field=? WHERE id=?")
-          .BindAll(static_cast<int64_t>(error.raw_code()), std::string(error.message()),
-                   FieldOf(error).value_or(""), task.id)
+      change.news.plans.push_back(task.id);
+      return change.sql
+          .Prepare("UPDATE tasks SET finished=1, error_code=?, error=?, error_field=? WHERE id=?")
+          ->BindAll(static_cast<int64_t>(error.raw_code()), std::string(error.message()),
+                    FieldOf(error).value_or(""), task.id)
           .Run();
     case TaskKind::kQuantize:
       break;
   }
-  RETURN_IF_ERROR(RemoveTask(task.id));
-  return EndJob(task.job_id, absl::IsCancelled(error) ? JobState::kCancelled : JobState::kFailed, error);
+  RETURN_IF_ERROR(RemoveTask(change, task.id));
+  return EndJob(change, task.job_id, absl::IsCancelled(error) ? JobState::kCancelled : JobState::kFailed,
+                error);
 }
 
-absl::Status Catalogue::Requeue(const TaskRecord& task, RetryReason reason, const std::string& message) {
-  Statement find = database_->Prepare("SELECT attempt FROM tasks WHERE id=?");
-  find.BindAll(task.id);
-  RETURN_IF_ERROR(find.Step().status());
-  const int64_t attempt = find.Integer(0);
+absl::Status Catalogue::Requeue(Change& change, const TaskRecord& task, RetryReason reason,
+                                const std::string& message) const {
+  auto find = change.sql.Prepare("SELECT attempt FROM tasks WHERE id=?");
+  find->BindAll(task.id);
+  RETURN_IF_ERROR(find->Step().status());
+  const int64_t attempt = find->Integer(0);
   bool cancelled = false;
   if (task.kind == TaskKind::kQuantize) {
-    ASSIGN_OR_RETURN(JobRecord job, ReadJob(task.job_id));
+    ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, task.job_id));
     cancelled = job.cancel_requested;
   }
-  if (cancelled) return EndTask(task, absl::CancelledError("cancelled"));
+  if (cancelled) return EndTask(change, task, absl::CancelledError("cancelled"));
   const bool counts = reason != RetryReason::kWorkerStopping;
   if (counts && attempt >= options_.max_attempts) {
-    return EndTask(task, absl::AbortedError(absl::StrCat(message, "; tried ", attempt, " times")));
+    return EndTask(change, task, absl::AbortedError(absl::StrCat(message, "; tried ", attempt, " times")));
   }
   RETURN_IF_ERROR(
-      database_->Prepare("UPDATE tasks SET token=NULL, worker_id=NULL, expires=NULL, attempt=? WHERE id=?")
-          .BindAll(counts ? attempt : attempt - 1, task.id)
+      change.sql.Prepare("UPDATE tasks SET token=NULL, worker_id=NULL, expires=NULL, attempt=? WHERE id=?")
+          ->BindAll(counts ? attempt : attempt - 1, task.id)
           .Run());
-  pending_.task_queued = true;
+  change.news.task_queued = true;
   if (task.kind != TaskKind::kQuantize) return absl::OkStatus();
-  RETURN_IF_ERROR(database_->Prepare("UPDATE jobs SET state=? WHERE id=?")
-                      .BindAll(static_cast<int64_t>(JobState::kQueued), task.job_id)
+  RETURN_IF_ERROR(change.sql.Prepare("UPDATE jobs SET state=? WHERE id=?")
+                      ->BindAll(static_cast<int64_t>(JobState::kQueued), task.job_id)
                       .Run());
-  return AddEvent(task.job_id, EventType::kRetrying, message, reason);
+  return AddEvent(change, task.job_id, EventType::kRetrying, message, reason);
 }
 
 absl::Status Catalogue::FailTask(const std::string& task_id, int64_t token, const absl::Status& error) {
-  return Transact([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(task_id, token));
-    return IsFinal(error) ? EndTask(task, error)
-                          : Requeue(task, ReasonOf(error), std::string(error.message()));
+  return Transact([&](Change& change) -> absl::Status {
+    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(change, task_id, token));
+    return IsFinal(error) ? EndTask(change, task, WithoutNuls(error))
+                          : Requeue(change, task, ReasonOf(error), std::string(WithoutNuls(error).message()));
   });
 }
 
 template <typename Value>
-absl::StatusOr<int> Catalogue::LoseTasks(const std::string& condition, const Value& value,
-                                         const std::string& reason) {
+absl::StatusOr<int> Catalogue::LoseTasks(Change& change, const char* condition, const Value& value,
+                                         const std::string& reason) const {
   std::vector<TaskRecord> lost;
-  Statement find = database_->Prepare(absl::StrCat(
-      "SELECT ", kTaskColumns, " FROM tasks WHERE token IS NOT NULL AND finished=0 AND ", condition));
-  find.BindAll(value);
+  auto find = change.sql.Prepare(
+      absl::StrCat("SELECT ", kTaskColumns, " FROM tasks WHERE token IS NOT NULL AND finished=0 AND ",
+                   condition, " ORDER BY sequence", change.sql.dialect().lock_rows));
+  find->BindAll(value);
   for (;;) {
-    ASSIGN_OR_RETURN(bool row, find.Step());
+    ASSIGN_OR_RETURN(bool row, find->Step());
     if (!row) break;
-    lost.push_back(ReadTask(find));
+    lost.push_back(ReadTask(*find));
   }
-  for (const TaskRecord& task : lost) RETURN_IF_ERROR(Requeue(task, RetryReason::kWorkerLost, reason));
+  for (const TaskRecord& task : lost)
+    RETURN_IF_ERROR(Requeue(change, task, RetryReason::kWorkerLost, reason));
   return static_cast<int>(lost.size());
 }
 
 absl::StatusOr<int> Catalogue::ExpireLeases() {
-  return Transact([&]() -> absl::StatusOr<int> {
-    ASSIGN_OR_RETURN(int expired,
-                     LoseTasks("expires<=?", absl::ToUnixMicros(clock_.Now()), "its worker was lost"));
+  return Transact([&](Change& change) -> absl::StatusOr<int> {
+    ASSIGN_OR_RETURN(int expired, LoseTasks(change, "expires<=?", absl::ToUnixMicros(change.sql.Now()),
+                                            "its worker was lost"));
     // Plans that nobody waits for any more.
-    RETURN_IF_ERROR(database_->Prepare("DELETE FROM tasks WHERE finished=1 AND expires<=?")
-                        .BindAll(absl::ToUnixMicros(clock_.Now() - kPlanRetention))
+    RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM tasks WHERE finished=1 AND expires<=?")
+                        ->BindAll(absl::ToUnixMicros(change.sql.Now() - kPlanRetention))
                         .Run());
     return expired;
   });
 }
 
 absl::StatusOr<int> Catalogue::LoseWorker(const std::string& worker_id, const std::string& reason) {
-  return Transact([&] { return LoseTasks("worker_id=?", worker_id, reason); });
+  return Transact([&](Change& change) { return LoseTasks(change, "worker_id=?", worker_id, reason); });
 }
 
 }  // namespace quantd

@@ -1,14 +1,14 @@
-// The tables, version by version. A published migration never changes; a new one is appended.
+#include "storage/catalogue/migrations.h"
+
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
-#include "storage/catalogue/database.h"
+#include "absl/types/span.h"
 
 namespace quantd {
 namespace {
 
 // Times are microseconds since 1970. `sequence` orders what is listed newest first.
-constexpr const char* kMigrations[] = {
-    R"sql(
+constexpr Migration kSqlite[] = {
+    {1, R"sql(
 CREATE TABLE blobs (
   sha256 TEXT NOT NULL, size INTEGER NOT NULL, object_key TEXT NOT NULL,
   PRIMARY KEY (sha256, size)) WITHOUT ROWID;
@@ -52,9 +52,9 @@ CREATE TABLE tasks (
   error TEXT NOT NULL DEFAULT '');
 CREATE TABLE fencing (token INTEGER NOT NULL);
 INSERT INTO fencing VALUES (0);
-)sql",
+)sql"},
     // A job outlives its model. An error keeps the field that it is about.
-    R"sql(
+    {2, R"sql(
 CREATE TABLE jobs_new (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model_id TEXT NOT NULL,
   targets TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL DEFAULT 0, create_time INTEGER NOT NULL,
@@ -68,30 +68,82 @@ DROP TABLE jobs;
 ALTER TABLE jobs_new RENAME TO jobs;
 CREATE INDEX jobs_by_model ON jobs(model_id);
 ALTER TABLE tasks ADD COLUMN error_field TEXT NOT NULL DEFAULT '';
-)sql",
+)sql"},
 };
 
-}  // namespace
+// PostgreSQL came with version 2.
+constexpr Migration kPostgres[] = {
+    {2, R"sql(
+CREATE TABLE blobs (
+  sha256 TEXT NOT NULL, size BIGINT NOT NULL, object_key TEXT NOT NULL,
+  PRIMARY KEY (sha256, size));
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size BIGINT NOT NULL,
+  UNIQUE (sha256, size));
+CREATE TABLE models (
+  sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL,
+  state BIGINT NOT NULL, create_time BIGINT NOT NULL, request_id TEXT UNIQUE, error_code BIGINT NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '', summary BYTEA NOT NULL DEFAULT '');
+CREATE TABLE model_files (
+  model_id TEXT NOT NULL REFERENCES models(id) ON DELETE CASCADE, position BIGINT NOT NULL, path TEXT NOT NULL,
+  sha256 TEXT NOT NULL, size BIGINT NOT NULL,
+  PRIMARY KEY (model_id, position));
+CREATE INDEX model_files_by_blob ON model_files(sha256, size);
+CREATE TABLE jobs (
+  sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE, model_id TEXT NOT NULL,
+  targets BYTEA NOT NULL, state BIGINT NOT NULL, cancel_requested BIGINT NOT NULL DEFAULT 0, create_time BIGINT NOT NULL,
+  start_time BIGINT, end_time BIGINT, request_id TEXT UNIQUE, attempt BIGINT NOT NULL DEFAULT 0,
+  stage TEXT NOT NULL DEFAULT '', tensors_done BIGINT NOT NULL DEFAULT 0, tensors_total BIGINT NOT NULL DEFAULT 0,
+  bytes_done BIGINT NOT NULL DEFAULT 0, bytes_total BIGINT NOT NULL DEFAULT 0,
+  error_code BIGINT NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '', result BYTEA NOT NULL DEFAULT '',
+  revision BIGINT NOT NULL DEFAULT 0, error_field TEXT NOT NULL DEFAULT '');
+CREATE INDEX jobs_by_model ON jobs(model_id);
+CREATE TABLE job_labels (
+  job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, key TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (job_id, key));
+CREATE TABLE job_events (
+  job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, revision BIGINT NOT NULL, time BIGINT NOT NULL,
+  type BIGINT NOT NULL, attempt BIGINT NOT NULL, state BIGINT NOT NULL, message TEXT NOT NULL, stage TEXT NOT NULL,
+  tensors_done BIGINT NOT NULL, tensors_total BIGINT NOT NULL, bytes_done BIGINT NOT NULL, bytes_total BIGINT NOT NULL,
+  PRIMARY KEY (job_id, revision));
+CREATE TABLE job_artifacts (
+  job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, sha256 TEXT NOT NULL, size BIGINT NOT NULL,
+  PRIMARY KEY (job_id, sha256, size));
+CREATE INDEX job_artifacts_by_blob ON job_artifacts(sha256, size);
+CREATE TABLE tasks (
+  sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind BIGINT NOT NULL,
+  model_id TEXT NOT NULL REFERENCES models(id) ON DELETE CASCADE, job_id TEXT REFERENCES jobs(id) ON DELETE CASCADE,
+  targets BYTEA NOT NULL DEFAULT '', token BIGINT, worker_id TEXT, expires BIGINT, attempt BIGINT NOT NULL DEFAULT 0,
+  finished BIGINT NOT NULL DEFAULT 0, result BYTEA NOT NULL DEFAULT '', error_code BIGINT NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '', error_field TEXT NOT NULL DEFAULT '');
+CREATE INDEX tasks_by_model ON tasks(model_id);
+CREATE INDEX tasks_by_job ON tasks(job_id);
+CREATE TABLE fencing (token BIGINT NOT NULL);
+INSERT INTO fencing VALUES (0);
+)sql"},
+};
 
-absl::Status Migrate(Database& database) {
-  int64_t version = 0;
-  {
-    Statement read = database.Prepare("PRAGMA user_version");
-    RETURN_IF_ERROR(read.Step().status());
-    version = read.Integer(0);
-  }
-  const int64_t newest = std::size(kMigrations);
+absl::StatusOr<std::vector<Migration>> After(absl::Span<const Migration> migrations, int64_t version) {
+  const int64_t newest = migrations.back().version;
   if (version > newest) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the catalogue has version ", version, ", this program knows ", newest, ": use the newer program"));
   }
-  // A table that is made anew must not take the rows that refer to it along.
-  RETURN_IF_ERROR(database.Execute("PRAGMA foreign_keys=OFF"));
-  for (; version < newest; ++version) {
-    RETURN_IF_ERROR(database.Execute(absl::StrCat("BEGIN IMMEDIATE;", kMigrations[version],
-                                                  "PRAGMA user_version=", version + 1, "; COMMIT;")));
+  std::vector<Migration> after;
+  for (const Migration& migration : migrations) {
+    if (migration.version > version) after.push_back(migration);
   }
-  return database.Execute("PRAGMA foreign_keys=ON");
+  return after;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Migration>> SqliteMigrationsAfter(int64_t version) {
+  return After(kSqlite, version);
+}
+
+absl::StatusOr<std::vector<Migration>> PostgresMigrationsAfter(int64_t version) {
+  return After(kPostgres, version);
 }
 
 }  // namespace quantd

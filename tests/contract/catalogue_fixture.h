@@ -2,46 +2,38 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
+#include <functional>
+#include <memory>
 
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
+#include "tests/contract/test_database.h"
 
 namespace quantd {
 
-// Stands still until the test moves it.
-class ManualClock : public Clock {
- public:
-  absl::Time Now() override { return now_; }
-  void Advance(absl::Duration by) { now_ += by; }
-
- private:
-  absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
-};
-
-// A catalogue in a folder of its own.
-class CatalogueTest : public testing::Test {
+// A catalogue in a database of its own.
+class CatalogueTestBase : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "/catalogue_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
-    Reopen();
-  }
-  void TearDown() override {
-    catalogue_.reset();
-    std::filesystem::remove_all(folder_);
+  explicit CatalogueTestBase(std::unique_ptr<TestDatabase> database) : database_(std::move(database)) {}
+
+  void SetUp() override { Reopen(); }
+
+  // One more catalogue in the same database, as another server has.
+  absl::StatusOr<std::unique_ptr<Catalogue>> Open() {
+    return Catalogue::Open(database_->address(), database_->clock(),
+                           {.max_attempts = 2, .lease = absl::Seconds(10)});
   }
 
   // As after a restart.
   void Reopen() {
     catalogue_.reset();
-    auto opened =
-        Catalogue::Open(folder_ + "/catalogue.db", clock_, {.max_attempts = 2, .lease = absl::Seconds(10)});
+    auto opened = Open();
     ASSERT_TRUE(opened.ok()) << opened.status();
     catalogue_ = *std::move(opened);
   }
+
+  void Advance(absl::Duration by) { database_->Advance(by); }
 
   static BlobId Blob(char digit) { return {std::string(64, digit), 10}; }
 
@@ -83,9 +75,24 @@ class CatalogueTest : public testing::Test {
     return types;
   }
 
-  std::string folder_;
-  ManualClock clock_;
+  std::unique_ptr<TestDatabase> database_;
   std::unique_ptr<Catalogue> catalogue_;
 };
+
+struct DatabaseKind {
+  const char* name;
+  std::unique_ptr<TestDatabase> (*make)();
+};
+
+// What every database promises.
+class CatalogueTest : public CatalogueTestBase, public testing::WithParamInterface<DatabaseKind> {
+ protected:
+  CatalogueTest() : CatalogueTestBase(GetParam().make()) {}
+};
+
+inline const DatabaseKind kDatabaseKinds[] = {{"Sqlite", MakeSqliteTestDatabase},
+                                              {"Postgres", MakePostgresTestDatabase}};
+
+inline std::string NameOf(const testing::TestParamInfo<DatabaseKind>& info) { return info.param.name; }
 
 }  // namespace quantd

@@ -1,13 +1,12 @@
-// What the catalogue keeps through crashes, full disks and newer programs.
+// What a catalogue in a file keeps through crashes, full disks and newer programs.
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <set>
-#include <thread>
+#include <cstring>
 
-#include "storage/catalogue/database.h"
+#include "storage/catalogue/sqlite_database.h"
 #include "tests/contract/catalogue_fixture.h"
 
 namespace quantd {
@@ -26,14 +25,26 @@ class KillingClock : public Clock {
   int readings_left_ = 0;
 };
 
-TEST_F(CatalogueTest, AProcessKilledWithinATransactionLeavesNothingOfIt) {
+class SqliteCatalogueTest : public CatalogueTestBase {
+ protected:
+  SqliteCatalogueTest() : CatalogueTestBase(MakeSqliteTestDatabase()) {}
+
+  // The file, without the catalogue.
+  std::unique_ptr<SqliteDatabase> OpenFile() {
+    auto database = SqliteDatabase::Open(database_->address().substr(strlen("sqlite:")), database_->clock());
+    EXPECT_TRUE(database.ok()) << database.status();
+    return *std::move(database);
+  }
+};
+
+TEST_F(SqliteCatalogueTest, AProcessKilledWithinATransactionLeavesNothingOfIt) {
   const std::string model = ReadyModel();
   catalogue_.reset();
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     KillingClock clock;
-    auto catalogue = Catalogue::Open(folder_ + "/catalogue.db", clock, {});
+    auto catalogue = Catalogue::Open(database_->address(), clock, {});
     const bool committed = catalogue.ok() && (*catalogue)->CreateJob(model, "t", {}, "committed").ok();
     // The second reading comes when the job's row is written and its event is not.
     clock.KillAtReading(2);
@@ -53,12 +64,14 @@ TEST_F(CatalogueTest, AProcessKilledWithinATransactionLeavesNothingOfIt) {
 }
 
 // RLIMIT_FSIZE stands in for a broken disk.
-TEST_F(CatalogueTest, GoesOnAfterAWriteThatFailed) {
+TEST_F(SqliteCatalogueTest, GoesOnAfterAWriteThatFailed) {
   const std::string model = ReadyModel();
   int told = 0;
   catalogue_->SetListener({.on_job_event = [&](const JobNews& /*news*/) { ++told; },
+                           .on_job_changed = {},
                            .on_task_queued = [&] { ++told; },
-                           .on_plan_finished = {}});
+                           .on_plan_finished = {},
+                           .on_missed = {}});
   rlimit before;
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   auto* handler = ::signal(SIGXFSZ, SIG_IGN);
@@ -78,49 +91,23 @@ TEST_F(CatalogueTest, GoesOnAfterAWriteThatFailed) {
   EXPECT_EQ(told, 2);
 }
 
-TEST_F(CatalogueTest, AFullDiskIsResourceExhausted) {
-  auto database = Database::Open(folder_ + "/full.db");
-  ASSERT_TRUE(database.ok()) << database.status();
-  ASSERT_TRUE((*database)->Execute("CREATE TABLE t (bytes TEXT); PRAGMA max_page_count=4;").ok());
-  EXPECT_TRUE(absl::IsResourceExhausted(
-      (*database)->Prepare("INSERT INTO t VALUES (?)").BindAll(std::string(1 << 20, 'x')).Run()));
-}
-
-TEST_F(CatalogueTest, RefusesTheDatabaseOfANewerProgram) {
+TEST_F(SqliteCatalogueTest, AFullDiskIsResourceExhausted) {
   catalogue_.reset();
-  {
-    auto database = Database::Open(folder_ + "/catalogue.db");
-    ASSERT_TRUE((*database)->Execute("PRAGMA user_version=1000").ok());
-  }
-  EXPECT_TRUE(absl::IsFailedPrecondition(Catalogue::Open(folder_ + "/catalogue.db", clock_, {}).status()));
+  const std::unique_ptr<SqliteDatabase> file = OpenFile();
+  const std::unique_ptr<Transaction> setting = *file->Begin();
+  auto pages = setting->Prepare("PRAGMA page_count");
+  ASSERT_TRUE(*pages->Step());
+  ASSERT_TRUE(setting->Prepare("PRAGMA max_page_count=" + std::to_string(pages->Integer(0)))->Texts().ok());
+  const absl::Status full = setting->Prepare("INSERT INTO uploads(id, sha256, size) VALUES (?,'',0)")
+                                ->BindAll(std::string(1 << 20, 'x'))
+                                .Run();
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
 }
 
-TEST_F(CatalogueTest, ManyThreadsLeaseEachTaskOnce) {
-  const std::string model = ReadyModel();
-  constexpr int kJobs = 40, kThreads = 4;
-  for (int i = 0; i < kJobs; ++i) ASSERT_TRUE(catalogue_->CreateJob(model, "t", {}, "").ok());
-  std::vector<std::vector<LeaseRecord>> leased(kThreads);
-  std::vector<std::thread> threads;
-  for (auto& mine : leased) {
-    threads.emplace_back([&] {
-      for (;;) {
-        auto lease = catalogue_->LeaseTask({TaskKind::kQuantize}, "worker");
-        if (!lease.ok() || !lease->has_value()) return;
-        mine.push_back(**lease);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  std::set<std::string> jobs;
-  std::set<int64_t> tokens;
-  for (const auto& mine : leased) {
-    for (const LeaseRecord& lease : mine) {
-      jobs.insert(lease.task.job_id);
-      tokens.insert(lease.token);
-    }
-  }
-  EXPECT_EQ(jobs.size(), static_cast<size_t>(kJobs));
-  EXPECT_EQ(tokens.size(), static_cast<size_t>(kJobs));
+TEST_F(SqliteCatalogueTest, RefusesTheDatabaseOfANewerProgram) {
+  catalogue_.reset();
+  ASSERT_TRUE(OpenFile()->Execute("PRAGMA user_version=1000").ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Open().status()));
 }
 
 }  // namespace
