@@ -135,12 +135,12 @@ class OpenVinoWriter final : public ModelWriter {
 
   static absl::Status Compare(const StoredTensor& constant, const std::string& bytes,
                               const RandomAccessFile& file) {
-    const absl::Status differs =
-        absl::InvalidArgumentError(absl::StrCat("constant ", constant.name, " is another"));
-    if (constant.bytes != bytes.size()) return differs;
-    std::string stored(constant.bytes, '\0');
-    RETURN_IF_ERROR(file.ReadAt(constant.offset, std::as_writable_bytes(std::span(stored))));
-    return stored == bytes ? absl::OkStatus() : differs;
+    if (constant.bytes == bytes.size()) {
+      std::string stored(bytes.size(), '\0');
+      RETURN_IF_ERROR(file.ReadAt(constant.offset, std::as_writable_bytes(std::span(stored))));
+      if (stored == bytes) return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat("constant ", constant.name, " is another"));
   }
 
   absl::Status Write(int64_t begin, std::span<const std::byte> bytes) {

@@ -219,8 +219,8 @@ class TagReader {
   std::string_view rest_;
 };
 
-absl::StatusOr<StoredTensor> ReadConstant(std::string name, const Tag& data) {
-  StoredTensor tensor{.name = std::move(name), .type = "", .shape = {}};
+absl::StatusOr<StoredTensor> ReadConstant(const std::string& name, const Tag& data) {
+  StoredTensor tensor{.name = name, .type = "", .shape = {}};
   ASSIGN_OR_RETURN(tensor.type, data.Get("element_type"));
   ASSIGN_OR_RETURN(const std::string shape, data.Get("shape"));
   ASSIGN_OR_RETURN(tensor.offset, data.GetNumber("offset"));
@@ -258,7 +258,7 @@ absl::StatusOr<std::vector<StoredTensor>> ReadOpenVinoConstants(std::string_view
       ASSIGN_OR_RETURN(std::string layer_name, tag.Get("name"));
       if (type == "Const") name = std::move(layer_name);
     } else if (tag.name == "data" && name.has_value()) {
-      ASSIGN_OR_RETURN(StoredTensor constant, ReadConstant(*std::move(name), tag));
+      ASSIGN_OR_RETURN(StoredTensor constant, ReadConstant(*name, tag));
       constants.push_back(std::move(constant));
       name.reset();
     } else if (name.has_value()) {

@@ -100,6 +100,7 @@ class FormChooser {
     }
     std::sort(keys.begin(), keys.end());
     std::vector<size_t> tensors;
+    tensors.reserve(keys.size());
     for (const auto& [key, index] : keys) tensors.push_back(index);
     return tensors;
   }
@@ -108,6 +109,7 @@ class FormChooser {
     if (recipe_.ratio >= 1.0) return std::vector<bool>(counted.size(), true);
     ASSIGN_OR_RETURN(const std::vector<double> errors, MeasureInt8Errors(model_, counted, options_));
     std::vector<MixedCandidate> candidates;
+    candidates.reserve(counted.size());
     for (size_t i = 0; i < counted.size(); ++i) {
       const SourceTensor& source = model_.tensors[counted[i]].source;
       candidates.push_back({source.elements(), errors[i], EpsilonOf(source)});
