@@ -215,7 +215,7 @@ TEST(OpenVinoTokenizer, RefusesWhatTheOperationsCannotDo) {
       {R"({"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": "\\1"}})", "replaces by"},
       {R"({"pre_tokenizer": {"type": "UnicodeScripts"}})", "the pre-tokenizer \"UnicodeScripts\""},
       {R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\h"}, "behavior": "Isolated"}})",
-       "has \"\\h\""},
+       "has \"\\\\h\" at 0"},
       {R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": "a"}, "behavior": "Odd"}})",
        "behavior \"Odd\""},
       {R"({"post_processor": {"type": "RobertaProcessing"}})", "the post-processor \"RobertaProcessing\""},

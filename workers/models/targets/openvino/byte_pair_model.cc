@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "workers/models/targets/openvino/tokenizer_json.h"
@@ -112,8 +113,9 @@ class ModelReader {
     RETURN_IF_ERROR(ReadBytes());
     for (const auto& [left, right] : out_.merges) {
       if (!known.contains(left) || !known.contains(right) || !known.contains(left + right))
-        return BrokenTokenizer(
-            absl::StrCat("\"", left, "\" and \"", right, "\" or what they make is no token"));
+        return BrokenTokenizer(absl::StrCat("\"", absl::CHexEscape(left), "\" and \"",
+                                            absl::CHexEscape(right),
+                                            "\" or what they make is no token"));  // they may be any bytes
     }
     return absl::OkStatus();
   }

@@ -1,6 +1,7 @@
 #include "workers/models/targets/openvino/regex_dialect.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
@@ -183,10 +184,11 @@ class Translator {
     rest_.remove_prefix(size);
   }
 
+  // Escaped, because it may end within a character.
   absl::Status Unknown(std::string_view what) const {
     return absl::FailedPreconditionError(
-        absl::StrCat("the regular expression \"", std::string(whole_.substr(0, 200)), "\" has \"",
-                     std::string(what), "\", which can't be written for OpenVINO's tokenizer"));
+        absl::StrCat("a regular expression has \"", absl::CHexEscape(std::string(what)), "\" at ",
+                     whole_.size() - rest_.size(), ", which can't be written for OpenVINO's tokenizer"));
   }
 
   std::string_view whole_;
