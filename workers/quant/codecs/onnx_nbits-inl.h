@@ -32,7 +32,7 @@ inline uint16_t NarrowToHalf(double value) {
 inline void NarrowToHalves(const float* scales, int count, uint16_t* to) {
   alignas(64) uint32_t halves[Lanes::kCount];
   for (int g = 0; g < count; g += Lanes::kCount) {
-    Lanes::Store(ToHalf<Lanes>(Lanes::Load(scales + g)), halves);
+    Lanes::Store(ScaleBits(Lanes::Load(scales + g)), halves);
     std::copy_n(halves, std::min(Lanes::kCount, count - g), to + g);
   }
 }

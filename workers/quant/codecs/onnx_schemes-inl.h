@@ -27,6 +27,22 @@ struct LevelBounds {
       : top(static_cast<Real>((1 << bits) - 1)), middle(static_cast<Real>(1 << (bits - 1))) {}
 };
 
+// Scales as binary16, and what they are after they were stored so.
+QUANTD_LANE int32_t ScaleBits(float scale) { return ToHalf<OneLane>(scale); }
+QUANTD_LANE float StoredAsHalf(float scale) { return RoundedToHalf<OneLane>(scale); }
+#if HWY_TARGET != HWY_SCALAR
+QUANTD_LANE LaneInt ScaleBits(LaneFloat scales) { return HalvesOf(scales); }
+QUANTD_LANE LaneFloat StoredAsHalf(LaneFloat scales) {
+#if HWY_TARGET <= HWY_AVX2  // has instructions
+  const hn::Rebind<hwy::float16_t, FloatTag> tag;
+  return {hn::PromoteTo(FloatTag(), hn::DemoteTo(tag, scales.low)),
+          hn::PromoteTo(FloatTag(), hn::DemoteTo(tag, scales.high))};
+#else
+  return RoundedToHalf<Lanes>(scales);
+#endif
+}
+#endif
+
 // Levels are found with the inverse of the scale as it is stored, and ties go away from zero.
 class OnnxDefault {
  public:
@@ -59,7 +75,7 @@ class OnnxDefault {
   QUANTD_LANE GroupFit<L> FitLane(typename L::Float low, typename L::Float high, Firsts firsts) const {
     using Float = typename L::Float;
     GroupFit<L> fit = symmetric_ ? FitPeak<L>(low, high, firsts) : FitRange<L>(low, high);
-    if (in_half_) fit.scale = RoundedToHalf<L>(fit.scale);
+    if (in_half_) fit.scale = StoredAsHalf(fit.scale);
     fit.divisor = L::Select(fit.scale == Float(0.0f), Float(0.0f), Float(1.0f) / fit.scale);
     return fit;
   }
