@@ -34,8 +34,9 @@ class Client {
  public:
   explicit Client(Connection& connection) : connection_(connection) {}
 
-  // NOT_FOUND for an object that is not there. OK when the bucket can be read.
+  // OK when the objects below `prefix` can be listed.
   absl::Status CheckBucket(const std::string& prefix);
+  // NOT_FOUND when there is none.
   absl::StatusOr<ObjectState> Head(const std::string& key);
   // `length` bytes, at least one, of exactly that state: ABORTED when the object has been replaced.
   absl::StatusOr<std::string> Get(const std::string& key, const ObjectState& state, uint64_t offset,

@@ -90,6 +90,8 @@ absl::StatusOr<HttpResponse> Connection::Send(const Request& request) {
         return StatusOf(*response, request.what, location_, options_.clock->Now());
     }
     WaitForTry(tries, request);
+    if (request.cancelled != nullptr && *request.cancelled)
+      return absl::CancelledError(absl::StrCat("gave up to ", request.what));
   }
 }
 

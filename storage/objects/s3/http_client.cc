@@ -100,7 +100,8 @@ void SetCallbacks(CURL* handle, Transfer& transfer) {
 }
 
 absl::Status TransferError(CURLcode code, const char* details, const Transfer& transfer) {
-  const std::string host = transfer.request.url.substr(0, transfer.request.url.find('/', sizeof("https://")));
+  const std::string host =
+      transfer.request.url.substr(0, transfer.request.url.find('/', transfer.request.url.find("//") + 2));
   const std::string message =
       absl::StrCat(host, ": ", *details == '\0' ? ::curl_easy_strerror(code) : details);
   if (transfer.too_large) return absl::InternalError(absl::StrCat(host, ": the answer is too large"));

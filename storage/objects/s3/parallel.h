@@ -1,6 +1,7 @@
 // Several requests at once.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <functional>

@@ -63,16 +63,20 @@ class Upload final : public ResumableUpload {
   uint64_t durable_size() const override { return durable_; }
 
   absl::Status Append(std::span<const std::byte> bytes) override {
+    RETURN_IF_ERROR(failed_);
     while (!bytes.empty()) {
       const auto part = bytes.first(std::min<size_t>(kMostPiece - tail_.size(), bytes.size()));
       tail_.append(reinterpret_cast<const char*>(part.data()), part.size());
       bytes = bytes.subspan(part.size());
-      if (tail_.size() == kMostPiece) RETURN_IF_ERROR(Sync());
+      if (tail_.size() < kMostPiece) continue;
+      failed_ = Sync();
+      RETURN_IF_ERROR(failed_);
     }
     return absl::OkStatus();
   }
 
   absl::Status Sync() override {
+    RETURN_IF_ERROR(failed_);
     if (durable_ == closed_size_ + tail_.size()) return absl::OkStatus();
     RETURN_IF_ERROR(WriteTail());
     durable_ = closed_size_ + tail_.size();
@@ -162,6 +166,8 @@ class Upload final : public ResumableUpload {
   std::string tail_;       // the piece after those
   std::string tail_etag_;  // of its stored form; empty when there is none
   uint64_t durable_ = 0;
+  // Of an Append that took only a part of its bytes: what is durable must be looked up by opening it again.
+  absl::Status failed_;
 };
 
 }  // namespace

@@ -31,6 +31,7 @@ class Writer final : public ObjectWriter {
   }
 
   absl::Status Append(std::span<const std::byte> bytes) override {
+    RETURN_IF_ERROR(failed_);
     while (!bytes.empty()) {
       const size_t room = PartBytes(parts_) - buffer_.size();
       const auto piece = bytes.first(std::min(room, bytes.size()));
@@ -42,6 +43,7 @@ class Writer final : public ObjectWriter {
   }
 
   absl::Status Commit() override {
+    RETURN_IF_ERROR(failed_);
     if (upload_id_.empty()) {
       RETURN_IF_ERROR(client_.Put(key_, std::as_bytes(std::span(buffer_)), mark_, {}).status());
     } else {
@@ -74,7 +76,8 @@ class Writer final : public ObjectWriter {
   absl::Status FinishOldest() {
     absl::StatusOr<std::string> etag = in_flight_.front().get();
     in_flight_.pop_front();
-    RETURN_IF_ERROR(etag.status());
+    failed_ = etag.status();
+    RETURN_IF_ERROR(failed_);
     etags_.push_back(*std::move(etag));
     return absl::OkStatus();
   }
@@ -89,6 +92,7 @@ class Writer final : public ObjectWriter {
   std::vector<std::string> etags_;
   std::atomic<bool> given_up_ = false;
   bool committed_ = false;
+  absl::Status failed_;  // of a part: the object has a hole, whatever comes now
   // Last: parts that are on their way use what is above.
   std::deque<std::future<absl::StatusOr<std::string>>> in_flight_;
 };
