@@ -84,7 +84,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--catalogue", flags.catalogue, "sqlite:PATH or postgresql://…; default: in the data folder")
       ->envname("QUANTD_CATALOGUE");
-  app.add_option("--objects", flags.objects, "file:DIR; default: the data folder")->envname("QUANTD_OBJECTS");
+  app.add_option("--objects", flags.objects, "file:DIR or s3://BUCKET/PREFIX; default: the data folder")
+      ->envname("QUANTD_OBJECTS");
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
 }
 

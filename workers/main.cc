@@ -55,7 +55,9 @@ int Main(int argc, char** argv) {
   app.add_option("--server", flags.server, "Address of quantd")
       ->envname("QUANTD_SERVER")
       ->capture_default_str();
-  app.add_option("--objects", flags.objects, "Object store, file:DIR")->envname("QUANTD_OBJECTS")->required();
+  app.add_option("--objects", flags.objects, "Object store, file:DIR or s3://BUCKET/PREFIX")
+      ->envname("QUANTD_OBJECTS")
+      ->required();
   app.add_option("--worker-id", flags.worker_id, "Name of this worker; default: made from host and process");
   app.add_option("--threads", flags.threads, "Encoder threads; 0 means all cores")
       ->envname("QUANTD_WORKER_THREADS");

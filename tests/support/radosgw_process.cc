@@ -72,8 +72,8 @@ RadosgwProcess::~RadosgwProcess() {
 
 std::string RadosgwProcess::endpoint() const { return "http://127.0.0.1:" + std::to_string(gateway_port_); }
 
-// As little as a single node needs; short Paxos waits bring the start from 12 s to 2 s, and short pages of lists
-// make every longer list one of several pages.
+// As little as a single node needs; short Paxos waits bring the start from 12 s to 2 s, and short pages of
+// lists make every longer list one of several pages.
 void RadosgwProcess::WriteConfiguration() {
   std::ofstream(folder_ + "/ceph.conf")
       << "[global]\nfsid = " << RandomUuid() << "\nmon_host = [v2:127.0.0.1:" << monitor_port_ << "/0]\n"
