@@ -263,7 +263,7 @@ def test_through_gguf_has_the_same_graph(name, plain, target, run_engine, tmp_pa
 
 REFUSED = {
     "scheme": ["int5"],
-    "options[ep]": ["int4,ep=webgpu", "bf16", "bf16,ep=mobile", "bf16,ep=dml", "fp32,ep=cuda", "fp32,ep=dml"],
+    "options[ep]": ["int4,ep=webgpu", "bf16,ep=cpu", "bf16,ep=mobile", "bf16,ep=dml", "fp32,ep=cuda", "fp32,ep=dml"],
     "options[block_size]": ["int4,block_size=48", "fp16,block_size=32"],
     "options[algorithm]": ["int4,algorithm=hqq", "fp16,algorithm=rtn"],
     "options[symmetric]": ["int4,symmetric=maybe", "int4,algorithm=k_quant,symmetric=true"],
