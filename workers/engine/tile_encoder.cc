@@ -5,21 +5,15 @@
 
 #include "base/status.h"
 #include "workers/engine/transposition.h"
+#include "workers/quant/codec_list.h"
 #include "workers/quant/widen.h"
 
 namespace quantd {
 namespace {
 
-using quant::Codec;
+using quant::PlainType;
 using quant::WeightRows;
 using quant::WeightType;
-
-std::optional<WeightType> PlainType(const Codec& codec) {
-  if (codec.name() == "F32") return WeightType::kF32;
-  if (codec.name() == "F16") return WeightType::kF16;
-  if (codec.name() == "BF16") return WeightType::kBf16;
-  return std::nullopt;
-}
 
 // Gives the tile's planes the size that they will have.
 std::vector<std::byte*> MakeRoom(const OutputTensor& output, int64_t rows, EncodedTile& tile) {

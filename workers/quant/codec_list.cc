@@ -36,4 +36,11 @@ const Codec* FindCodec(std::string_view name) {
   return nullptr;
 }
 
+std::optional<WeightType> PlainType(const Codec& codec) {
+  if (&codec == &CodecF32()) return WeightType::kF32;
+  if (&codec == &CodecF16()) return WeightType::kF16;
+  if (&codec == &CodecBf16()) return WeightType::kBf16;
+  return std::nullopt;
+}
+
 }  // namespace quantd::quant

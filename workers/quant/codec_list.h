@@ -2,6 +2,7 @@
 // is documentation.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -14,5 +15,8 @@ std::span<const Codec* const> AllCodecs();
 
 // The codec of that name, or null. Names are case-sensitive.
 const Codec* FindCodec(std::string_view name);
+
+// The type of the weights that a codec of plain floats stores; none for quantized types.
+std::optional<WeightType> PlainType(const Codec& codec);
 
 }  // namespace quantd::quant

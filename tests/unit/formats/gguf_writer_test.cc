@@ -8,7 +8,7 @@
 #include <map>
 
 #include "tests/support/memory_sink.h"
-#include "workers/quant/codec_list.h"
+#include "tests/unit/formats/writer_test_tensors.h"
 
 namespace quantd {
 namespace {
@@ -90,14 +90,6 @@ class Parser {
   const std::string& bytes_;
   size_t at_ = 0;
 };
-
-OutputTensor Tensor(const std::string& name, const char* codec, const std::vector<int64_t>& shape) {
-  OutputTensor tensor;
-  tensor.name = name;
-  tensor.codec = quant::FindCodec(codec);
-  tensor.shape = shape;
-  return tensor;
-}
 
 // Bytes that say which tensor they belong to.
 std::string Content(const OutputTensor& tensor, char letter) {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "tests/support/memory_sink.h"
-#include "workers/quant/codec_list.h"
+#include "tests/unit/formats/writer_test_tensors.h"
 
 namespace quantd {
 namespace {
@@ -16,24 +16,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-OutputTensor Tensor(const std::string& name, const char* codec, const std::vector<int64_t>& shape) {
-  OutputTensor tensor;
-  tensor.name = name;
-  tensor.codec = quant::FindCodec(codec);
-  tensor.shape = shape;
-  return tensor;
-}
-
 void AddInitializer(onnx::ModelProto& model, const std::string& name, int type,
                     const std::vector<int64_t>& dimensions) {
   onnx::TensorProto* initializer = model.mutable_graph()->add_initializer();
   initializer->set_name(name);
   initializer->set_data_type(type);
   for (int64_t dimension : dimensions) initializer->add_dims(dimension);
-}
-
-absl::Status Append(ModelWriter& writer, size_t tensor, size_t plane, std::string_view bytes) {
-  return writer.Append(tensor, plane, std::as_bytes(std::span(bytes)));
 }
 
 // Where model.onnx says that the initializer lies.

@@ -7,8 +7,8 @@
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "tests/support/memory_sink.h"
+#include "tests/unit/formats/writer_test_tensors.h"
 #include "workers/formats/openvino_xml.h"
-#include "workers/quant/codec_list.h"
 
 namespace quantd {
 namespace {
@@ -17,14 +17,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-OutputTensor Tensor(const std::string& name, const char* codec, const std::vector<int64_t>& shape) {
-  OutputTensor tensor;
-  tensor.name = name;
-  tensor.codec = quant::FindCodec(codec);
-  tensor.shape = shape;
-  return tensor;
-}
-
 IrLayer Constant(const std::string& name, IrType type, const std::vector<int64_t>& shape,
                  std::optional<std::string> bytes) {
   return {.type = "Const",
@@ -32,10 +24,6 @@ IrLayer Constant(const std::string& name, IrType type, const std::vector<int64_t
           .name = name,
           .outputs = {{type}},
           .constant = IrConstant{shape, std::move(bytes)}};
-}
-
-absl::Status Append(ModelWriter& writer, size_t tensor, size_t plane, std::string_view bytes) {
-  return writer.Append(tensor, plane, std::as_bytes(std::span(bytes)));
 }
 
 // A matrix of 3 rows of 32 with zero points, which share bytes; two equal constants and another.

@@ -8,8 +8,8 @@
 
 #include "tests/support/checkpoint_builder.h"
 #include "tests/support/memory_sink.h"
+#include "tests/unit/formats/writer_test_tensors.h"
 #include "workers/formats/safetensors_reader.h"
-#include "workers/quant/codec_list.h"
 
 namespace quantd {
 namespace {
@@ -34,18 +34,6 @@ ParsedFile Parse(const std::string& bytes) {
   std::memcpy(&length, bytes.data(), sizeof(length));
   EXPECT_EQ((length + 8) % 8, 0u) << "tensors begin at a multiple of eight bytes";
   return {Json::parse(bytes.substr(8, length)), bytes.substr(8 + length)};
-}
-
-OutputTensor Tensor(const std::string& name, const char* codec, const std::vector<int64_t>& shape) {
-  OutputTensor tensor;
-  tensor.name = name;
-  tensor.codec = quant::FindCodec(codec);
-  tensor.shape = shape;
-  return tensor;
-}
-
-absl::Status Append(ModelWriter& writer, size_t tensor, size_t plane, std::string_view bytes) {
-  return writer.Append(tensor, plane, std::as_bytes(std::span(bytes)));
 }
 
 // One tensor of three planes between two plain ones.

@@ -10,19 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "workers/quant/codec_list.h"
 #include "workers/quant/codecs/openvino_integers.h"
 
 namespace quantd {
 namespace {
 
 constexpr int64_t kTileWeights = int64_t{1} << 19;
-
-std::optional<quant::WeightType> PlainType(const quant::Codec& codec) {
-  if (codec.name() == "F32") return quant::WeightType::kF32;
-  if (codec.name() == "F16") return quant::WeightType::kF16;
-  if (codec.name() == "BF16") return quant::WeightType::kBf16;
-  return std::nullopt;
-}
 
 struct Tile {
   size_t index;  // of the tensor in the list to measure
@@ -97,7 +91,7 @@ class ErrorPass {
   }
 
   static quant::WeightRows WeightsOf(const SourceTensor& source, int64_t rows, Buffers& buffers) {
-    if (const std::optional<quant::WeightType> type = PlainType(*source.codec))
+    if (const std::optional<quant::WeightType> type = quant::PlainType(*source.codec))
       return {*type, buffers.stored.data(), rows, source.columns()};
     buffers.decoded.resize(static_cast<size_t>(rows * source.columns()));
     const std::byte* plane = buffers.stored.data();
@@ -138,7 +132,7 @@ std::vector<bool> ChooseFourBits(std::span<const MixedCandidate> candidates, dou
 }
 
 double EpsilonOf(const SourceTensor& tensor) {
-  switch (PlainType(*tensor.codec).value_or(quant::WeightType::kF32)) {
+  switch (quant::PlainType(*tensor.codec).value_or(quant::WeightType::kF32)) {
     case quant::WeightType::kF16:
       return 0x1p-10;
     case quant::WeightType::kBf16:
