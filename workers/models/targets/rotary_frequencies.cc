@@ -3,6 +3,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
 namespace quantd {
 namespace {
 
@@ -34,6 +37,17 @@ int64_t RotatedDimensions(const HyperParameters& parameters) {
 bool HasLongRope(const HyperParameters& parameters) {
   const std::optional<RopeScaling>& scaling = parameters.rope_scaling;
   return scaling.has_value() && (scaling->type == "longrope" || scaling->type == "su");
+}
+
+absl::Status CheckLongRopeFactors(const HyperParameters& parameters) {
+  if (!HasLongRope(parameters)) return absl::OkStatus();
+  const RopeScaling& scaling = *parameters.rope_scaling;
+  const size_t pairs = static_cast<size_t>(RotatedDimensions(parameters) / 2);
+  if (scaling.long_factors.size() == pairs && scaling.short_factors.size() == pairs) return absl::OkStatus();
+  return PreconditionFailed(
+      "config.json",
+      absl::StrCat("LongRoPE has ", scaling.long_factors.size(), " long and ", scaling.short_factors.size(),
+                   " short factors for ", pairs, " pairs of rotated dimensions"));
 }
 
 std::vector<float> RotaryFrequencies(const HyperParameters& p, const std::vector<double>& factors) {

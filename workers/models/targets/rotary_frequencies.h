@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "workers/models/hyper_parameters.h"
 
 namespace quantd {
@@ -13,6 +14,9 @@ int64_t RotatedDimensions(const HyperParameters& parameters);
 
 // LongRoPE, under either name.
 bool HasLongRope(const HyperParameters& parameters);
+
+// FAILED_PRECONDITION unless a model with LongRoPE has a factor of either list for each rotated pair.
+absl::Status CheckLongRopeFactors(const HyperParameters& parameters);
 
 // The angle of position 1, one for each rotated pair. `factors` divide them, one each; where there are none,
 // the model's own scaling (llama3, linear). All in float, as torch computes it.

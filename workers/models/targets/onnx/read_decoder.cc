@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "workers/models/targets/huggingface_config.h"
 #include "workers/models/targets/onnx/decoder.h"
+#include "workers/models/targets/rotary_frequencies.h"
 
 namespace quantd {
 namespace {
@@ -41,16 +42,6 @@ absl::Status CheckRotaryCaches(const OnnxDecoder& decoder) {
                                  " positions would need rotary caches of more than 1 GiB"));
 }
 
-absl::Status CheckLongRope(const OnnxDecoder& decoder) {
-  if (!decoder.has_long_rope()) return absl::OkStatus();
-  const RopeScaling& scaling = *decoder.parameters.rope_scaling;
-  const size_t pairs = static_cast<size_t>(decoder.rotary_size() / 2);
-  if (scaling.long_factors.size() == pairs && scaling.short_factors.size() == pairs) return absl::OkStatus();
-  return Impossible(absl::StrCat("LongRoPE has ", scaling.long_factors.size(), " long and ",
-                                 scaling.short_factors.size(), " short factors for ", pairs,
-                                 " pairs of rotated dimensions"));
-}
-
 void AddNotes(const OnnxDecoder& decoder, std::vector<std::string>& notes) {
   if (decoder.has_two_rotary_ranges() && decoder.original_context() != kGenaiSwitch) {
     notes.push_back(absl::StrCat("onnxruntime-genai switches LongRoPE's factors at ", kGenaiSwitch,
@@ -81,7 +72,7 @@ absl::StatusOr<OnnxDecoder> ReadOnnxDecoder(const TargetSpec& spec, const Model&
     decoder.attention_window = window;
   RETURN_IF_ERROR(CheckRotarySize(decoder));
   RETURN_IF_ERROR(CheckRotaryCaches(decoder));
-  RETURN_IF_ERROR(CheckLongRope(decoder));
+  RETURN_IF_ERROR(CheckLongRopeFactors(decoder.parameters));
   AddNotes(decoder, notes);
   return decoder;
 }

@@ -28,13 +28,7 @@ absl::Status CheckRotation(const HyperParameters& parameters) {
   if (rotated < 2 || rotated % 2 != 0)
     return Impossible(absl::StrCat("of heads of ", parameters.head_size(), " dimensions ", rotated,
                                    " would be rotated: pairs are"));
-  if (!HasLongRope(parameters)) return absl::OkStatus();
-  const RopeScaling& scaling = *parameters.rope_scaling;
-  const size_t pairs = static_cast<size_t>(rotated / 2);
-  if (scaling.long_factors.size() == pairs && scaling.short_factors.size() == pairs) return absl::OkStatus();
-  return Impossible(absl::StrCat("rope_scaling has ", scaling.long_factors.size(), " long and ",
-                                 scaling.short_factors.size(), " short factors for ", pairs,
-                                 " pairs of rotated dimensions"));
+  return CheckLongRopeFactors(parameters);
 }
 
 // Where the wanted group does not divide a row: the largest power of two that does, or 8 bits where that is
