@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The whole job against another tool, in alternating runs on one BF16 checkpoint.
 
-    bench/peers.sh [llama.cpp|onnx] [--layers N] [--checkpoint FOLDER] [--scratch FOLDER] [--threads N] [--rounds N]
+    bench/peers.sh [llama.cpp|onnx|openvino] [--layers N] [--checkpoint FOLDER] [--scratch FOLDER] [--threads N] [--rounds N]
 
 llama.cpp (the default): its converter and llama-quantize, one after the other, beside gguf:Q4_K_M. onnx: onnxruntime-genai's model
-builder, int4 for the CPU, beside onnx:int4. A round is the other tool's run, then a job of quantd on the checkpoint that it stores
-(the upload is measured once, and apart). Prints seconds and peak resident memory of each, and each round's ratio.
+builder, int4 for the CPU, beside onnx:int4. openvino: optimum-cli, beside openvino:int4 of the same settings. A round is the other
+tool's run, then a job of quantd on the checkpoint that it stores (the upload is measured once, and apart). Prints seconds and peak resident memory of each, and each round's ratio.
 """
 import argparse
 import os
@@ -20,6 +20,7 @@ from main_job import ROOT
 
 CONVERTER = [ROOT / "build" / "convert-venv" / "bin" / "python", ROOT / "build" / "llama.cpp" / "convert_hf_to_gguf.py"]
 BUILDER = [ROOT / "build" / "onnx-venv" / "bin" / "python", "-m", "onnxruntime_genai.models.builder"]
+OPTIMUM = [ROOT / "build" / "openvino-venv" / "bin" / "optimum-cli"]
 
 
 def run(what, command):
@@ -54,8 +55,18 @@ def run_onnx_builder(options, scratch):
     return seconds
 
 
-# What runs, and our target beside it.
-PEERS = {"llama.cpp": (run_llama_cpp, "gguf:Q4_K_M"), "onnx": (run_onnx_builder, "onnx:int4")}
+def run_optimum(options, scratch):
+    output = scratch / "peer-openvino"
+    seconds = run("optimum-intel: int4, ratio 0.6",
+                  [*OPTIMUM, "export", "openvino", "-m", options.checkpoint, "--task", "text-generation-with-past", "--weight-format", "int4",
+                   "--group-size", "128", "--ratio", "0.6", "--sym", output])
+    shutil.rmtree(output)
+    return seconds
+
+
+# What runs, and our target beside it. optimum-cli can't make a tokenizer for a checkpoint that has none, and ours is left out then.
+PEERS = {"llama.cpp": (run_llama_cpp, "gguf:Q4_K_M"), "onnx": (run_onnx_builder, "onnx:int4"),
+         "openvino": (run_optimum, "openvino:int4,group_size=128,ratio=0.6,symmetric=true,tokenizer=none")}
 
 
 def run_quantd(server, model, target):

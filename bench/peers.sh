@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole job against another tool, in alternating runs on one BF16 checkpoint: `bench/peers.sh [llama.cpp|onnx] [OPTION…]`. Options
+# The whole job against another tool, in alternating runs on one BF16 checkpoint: `bench/peers.sh [llama.cpp|onnx|openvino] [OPTION…]`. Options
 # are peers.py's. Makes what is missing of the other tool's environment first, all of them 5 GB, because they need torch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,6 +27,10 @@ case "${1:-}" in
   onnx)
     make_environment build/onnx-venv torch==2.11.0 transformers==5.24.0 onnxruntime-genai==0.18.0 onnxruntime==1.32.0 onnx==1.23.2 \
       onnx-ir==1.1.0 safetensors sentencepiece
+    ;;
+  openvino)
+    make_environment build/openvino-venv 'optimum-intel[openvino]==2.2.0' optimum==2.3.0 nncf==3.4.0 openvino==2026.4.1 torch==2.11.0 \
+      transformers==5.5.4 sentencepiece
     ;;
   *)
     make_environment build/convert-venv torch==2.11.0 transformers==4.57.6 sentencepiece 'protobuf<5' gguf safetensors

@@ -142,12 +142,43 @@ class OnnxEncoder {
     });
   }
 
+  // The most frequent forms of what belongs to a whole batch, in vectors. False: another form, nothing is
+  // done.
+  template <int kBits>
+  bool StoreWholeBatch(int64_t first, const GroupFit<Lanes>& found) const {
+    if (form_.scale == OnnxScale::kBf16) return false;
+    if (!form_.symmetric && (kBits == 8 || blocks_per_row_ % 2 != 0)) return false;
+    if (form_.scale == OnnxScale::kF16) {
+      uint16_t* scales = reinterpret_cast<uint16_t*>(planes_[1]) + first;
+      hn::StoreU(NarrowToHalf(found.scale.low), HalfTag(), scales);
+      hn::StoreU(NarrowToHalf(found.scale.high), HalfTag(), scales + Lanes::kPerVector);
+    } else {
+      float* scales = reinterpret_cast<float*>(planes_[1]) + first;
+      hn::StoreU(found.scale.low, FloatTag(), scales);
+      hn::StoreU(found.scale.high, FloatTag(), scales + Lanes::kPerVector);
+    }
+    if (form_.symmetric) return true;
+    uint8_t* pairs = reinterpret_cast<uint8_t*>(planes_[2]) + first / 2;
+    StorePairs(found.zero_point.low, pairs);
+    StorePairs(found.zero_point.high, pairs + Lanes::kPerVector / 2);
+    return true;
+  }
+
+  // Levels of two neighbours in one byte.
+  static void StorePairs(FloatVector levels, uint8_t* to) {
+    const hn::Repartition<uint64_t, FloatTag> tag;
+    const auto pairs = hn::BitCast(tag, Lanes::TruncateVector(levels));
+    const hn::Rebind<uint8_t, decltype(tag)> byte_tag;
+    hn::StoreU(hn::TruncateTo(byte_tag, hn::Or(pairs, hn::ShiftRight<28>(pairs))), byte_tag, to);
+  }
+
   template <int kBits, class Source>
   void EncodeGroups(const typename Source::Bits* x) {
     const auto fit = [&](Lanes::Float low, Lanes::Float high, auto firsts) {
       return scheme_.template FitLane<Lanes>(low, high, firsts);
     };
     const auto store = [&](int64_t first, int count, const GroupFit<Lanes>& found) {
+      if (count == Lanes::kCount && StoreWholeBatch<kBits>(first, found)) return;
       alignas(64) float scales[Lanes::kCount], zero_points[Lanes::kCount];
       Lanes::Store(found.scale, scales);
       Lanes::Store(found.zero_point, zero_points);
