@@ -29,6 +29,9 @@ class RandomAccessFile {
   virtual void WillRead(uint64_t offset, uint64_t length) const;
 };
 
+// How far ahead of its reads a pass through a file calls WillRead.
+inline constexpr uint64_t kReadAheadBytes = uint64_t{16} << 20;
+
 // Opens a regular file of the local file system.
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenLocalFile(const std::string& path);
 

@@ -1,13 +1,15 @@
 """Checkpoints and targets that OpenVINO's tests and goldens have in common."""
 import json
-import pathlib
+import subprocess
+import sys
 
 import numpy as np
 
+from conftest import ROOT, write_fused
 from gguf_cases import LLAMA3_SCALING, longrope
 from synthetic import case
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden" / "openvino"
+GOLDEN = ROOT / "tests" / "golden" / "openvino"
 
 # With the options of optimum-cli that mean the same.
 EXPORTS = {
@@ -19,6 +21,9 @@ EXPORTS = {
     "int4,group_size=64,symmetric=true": ["--weight-format", "int4", "--group-size", "64", "--ratio", "1.0", "--sym"],
     "int4,group_size=64,symmetric=true,ratio=0.6": ["--weight-format", "int4", "--group-size", "64", "--ratio", "0.6", "--sym"],
 }
+# Those whose constants are in the goldens, as Phi-3.
+STORED = {"int8": "phi3-int8", "int4,group_size=64,symmetric=true,ratio=0.6": "phi3-int4-symmetric-g64-ratio0.6",
+          "int4,group_size=64": "phi3-int4-g64"}
 PROMPT = "The three primary colours are"
 NEW_TOKENS = 24
 
@@ -42,3 +47,9 @@ LONGROPE_LENGTHS = 100, 160
 
 def golden(name):
     return json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+def smollm2_phi3(folder):
+    """SmolLM2 as Phi-3, its weights rounded to BF16 once."""
+    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", folder / "exact", "F32"], check=True)
+    return write_fused(folder / "exact", folder / "phi3", tied=False)

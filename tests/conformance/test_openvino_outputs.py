@@ -1,8 +1,5 @@
 """OpenVINO folders: what NNCF would store, in the runtime as good as optimum-intel's, and the logits of the decoders that they came from."""
-import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import openvino
@@ -10,34 +7,23 @@ import openvino_genai
 import pytest
 import tokenizers
 
+import openvino_cases
 import openvino_runtime
 import synthetic
-from conftest import ROOT, write_fused
 from decoder_reference import Decoder
-from gguf_cases import LLAMA3_SCALING, longrope
+from openvino_cases import CASES, STORED, TOKENS, golden
 from openvino_runtime import Model
 from synthetic import case
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = ROOT / "tests" / "golden" / "openvino"
-
-# Mean negative log-likelihoods of eval_text.txt that the exports of optimum-intel 2.2.0 and NNCF 3.4.0 have under the same settings.
-PEER = {
-    "llama": {"int8": 3.217945, "fp16": 3.214660, "int4,group_size=64,symmetric=true": 3.399779, "int4,group_size=64": 3.409054},
-    "phi3": {"int8": 3.214532, "int4,group_size=64,symmetric=true,ratio=0.6": 3.336351},
-}
-# The constants of such exports.
-STORED = {"int8": "phi3-int8", "int4,group_size=64,symmetric=true,ratio=0.6": "phi3-int4-symmetric-g64-ratio0.6",
-          "int4,group_size=64": "phi3-int4-g64"}
+# What the exports of optimum-intel 2.2.0 and NNCF 3.4.0 give under the same settings (tests/golden/make_openvino_goldens.py).
+FIGURES = golden("figures")
 
 
 @pytest.fixture(scope="session")
 def models(smollm2, tmp_path_factory):
-    """As Phi-3 the weights are rounded to BF16 once, as those of the exports were."""
-    exact, fused = tmp_path_factory.mktemp("exact") / "smollm2", tmp_path_factory.mktemp("fused") / "smollm2-phi3"
-    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", exact, "F32"], check=True)
-    return {"llama": smollm2, "phi3": write_fused(exact, fused, tied=False)}
+    return {"llama": smollm2, "phi3": openvino_cases.smollm2_phi3(tmp_path_factory.mktemp("smollm2"))}
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +45,16 @@ def folder_of(run_engine):
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("family, target", [(family, target) for family, figures in PEER.items() for target in figures])
-def test_finds_the_text_as_likely_as_optimum_intels(family, target, folder_of, models, tokenizer):
-    model = Model(folder_of(models[family], target))
+@pytest.mark.parametrize("export", FIGURES)
+def test_finds_the_text_as_likely_as_optimum_intels_and_goes_on_with_the_same_words(export, folder_of, models, tokenizer):
+    family, target = export.split(" ")
+    folder = folder_of(models[family], target)
+    pipeline = openvino_genai.LLMPipeline(str(folder), "CPU", **openvino_runtime.EXACT)
+    text = pipeline.generate(openvino_cases.PROMPT, max_new_tokens=openvino_cases.NEW_TOKENS, apply_chat_template=False)
+    assert text == FIGURES[export]["text"]
+    model = Model(folder)
     found = openvino_runtime.mean_negative_log_likelihood(model, tokenizer.encode(openvino_runtime.EVAL_TEXT).ids)
-    assert found == pytest.approx(PEER[family][target], abs=1e-4)
+    assert found == pytest.approx(FIGURES[export]["negative_log_likelihood"], abs=1e-4)
     operations = model.operations()
     assert operations["RoPE"] == 60 and operations["RMS"] == 61 and operations["ScaledDotProductAttention"] == 30
     assert operations["Softmax"] == 0
@@ -71,30 +62,13 @@ def test_finds_the_text_as_likely_as_optimum_intels(family, target, folder_of, m
 
 @pytest.mark.parametrize("target", STORED)
 def test_stores_what_nncf_stores(target, folder_of, models):
-    expected = json.loads((GOLDEN / f"{STORED[target]}.json").read_text())
+    expected = golden(STORED[target])
     # lm_head equals the embedding: one constant serves both.
     for name in [name for name in expected if "lm_head" in name]:
         assert expected.pop(name) == expected[name.replace("lm_head", "model.embed_tokens")]
     found = openvino_runtime.constants(folder_of(models["phi3"], target))
     assert {name: found.get(name) for name in expected} == expected
     assert [name for name in found if "_openvino_orig_weight" in name and name not in expected] == []
-
-
-CASES = {
-    "llama": case("llama", "F32", 2, 128, 192, 4, 2),
-    "llama-all-heads-tied": case("llama", "BF16", 2, 128, 192, 4, 4, tied=True),
-    "llama-wide-heads": case("llama", "F16", 2, 128, 96, 4, 1, head_dim=64),
-    "llama-3-scaling": case("llama", "F16", 2, 128, 96, 4, 2, config={"rope_scaling": LLAMA3_SCALING}),
-    "llama-linear": case("llama", "F16", 2, 128, 96, 4, 2, config={"rope_scaling": {"type": "linear", "factor": 4.0}}),
-    "phi3-window": case("phi3", "BF16", 2, 128, 192, 4, 4),
-    "phi3-no-window": case("phi3", "F16", 2, 128, 192, 4, 2, config={"sliding_window": None}),
-    "phi3-longrope": case("phi3", "F32", 2, 128, 192, 4, 4, config={"rope_scaling": longrope(16), "sliding_window": None}),
-    "phi3-attention-factor": case("phi3", "F32", 2, 128, 192, 4, 4,
-                                  config={"rope_scaling": longrope(16) | {"attention_factor": 1.5}, "sliding_window": None}),
-    "phi3-partial": case("phi3", "F16", 2, 128, 192, 4, 4,
-                         config={"rope_scaling": longrope(12), "partial_rotary_factor": 0.75, "sliding_window": 262144}),
-}
-TOKENS = np.random.default_rng(5).integers(3, 260, 160)  # the original context is 128, the window 64
 
 
 @pytest.mark.parametrize("length, first_position", [(100, 0), (160, 0), (8, 120), (8, 121), (1, 5)])
@@ -106,6 +80,13 @@ def test_logits_are_the_decoders(name, length, first_position, folder_of, tmp_pa
     np.testing.assert_allclose(model.logits(TOKENS[:length], first_position), expected, atol=2e-4)
     assert {kind: model.operations()[kind] for kind in ("RoPE", "RMS", "ScaledDotProductAttention")} == {
         "RoPE": 4, "RMS": 5, "ScaledDotProductAttention": 2}
+
+
+@pytest.mark.parametrize("length", golden("longrope-logits"))
+def test_longrope_gives_the_logits_of_optimum_intels_model(length, folder_of, tmp_path):
+    checkpoint = synthetic.make(tmp_path / "phi3", CASES["phi3-longrope"])
+    logits = Model(folder_of(checkpoint, "fp32")).logits(TOKENS[:int(length)])[-1][:64]
+    np.testing.assert_allclose(logits, golden("longrope-logits")[length], atol=2e-4)
 
 
 @pytest.mark.parametrize("name", ["llama", "phi3-window"])

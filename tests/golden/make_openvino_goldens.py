@@ -28,11 +28,8 @@ sys.path.insert(0, str(HERE.parent / "conformance"))
 import openvino_cases  # noqa: E402
 import openvino_runtime  # noqa: E402
 import synthetic  # noqa: E402
-from conftest import write_fused  # noqa: E402
 
 OPTIMUM = ROOT / "build" / "openvino-venv" / "bin" / "optimum-cli"
-STORED = {"int8": "phi3-int8", "int4,group_size=64,symmetric=true,ratio=0.6": "phi3-int4-symmetric-g64-ratio0.6",
-          "int4,group_size=64": "phi3-int4-g64"}
 
 
 def export(checkpoint, folder, options):
@@ -52,25 +49,19 @@ def figures_of(folder, tokens):
     return {"negative_log_likelihood": round(likelihood, 6), "text": str(text)}
 
 
-def checkpoints(work):
-    """As the fixture `models` of test_openvino_outputs.py makes them."""
-    made = {"llama": work / "smollm2", "exact": work / "exact"}
-    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", made["llama"]], check=True)
-    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", made["exact"], "F32"], check=True)
-    return {"llama": made["llama"], "phi3": write_fused(made["exact"], work / "smollm2-phi3", tied=False)}
-
-
 def write_smollm2(work):
-    rows = []
-    for family, checkpoint in checkpoints(work).items():
+    rows, llama = [], work / "smollm2"
+    subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", llama], check=True)
+    for family, checkpoint in {"llama": llama, "phi3": openvino_cases.smollm2_phi3(work)}.items():
         tokens = tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")).encode(openvino_runtime.EVAL_TEXT).ids
         for target, options in openvino_cases.EXPORTS.items():
             folder = export(checkpoint, work / "export", options)
             rows.append(f"{json.dumps(f'{family} {target}')}: {json.dumps(figures_of(folder, tokens))}")
             print(rows[-1], flush=True)
-            if family == "phi3" and target in STORED:
+            if family == "phi3" and target in openvino_cases.STORED:
                 constants = openvino_runtime.constants(folder)
-                write(STORED[target], [f"{json.dumps(name)}: {json.dumps(constants[name])}" for name in sorted(constants) if "_openvino_orig_weight" in name])
+                write(openvino_cases.STORED[target], [f"{json.dumps(name)}: {json.dumps(constants[name])}"
+                                                      for name in sorted(constants) if "_openvino_orig_weight" in name])
             shutil.rmtree(folder)
     write("figures", rows)
 

@@ -16,9 +16,6 @@
 namespace quantd {
 namespace {
 
-// How far ahead of what it reads the reader tells the medium what comes next.
-constexpr uint64_t kReadAheadBytes = uint64_t{16} << 20;
-
 double SecondsSince(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }

@@ -83,6 +83,7 @@ class ErrorPass {
     const std::string where = absl::StrCat(source.path, ": tensor ", source.name);
     buffers.stored.resize(static_cast<size_t>(tile.rows * row_bytes));
     const uint64_t offset = source.offset + static_cast<uint64_t>(tile.first_row * row_bytes);
+    source.file->WillRead(offset + kReadAheadBytes, buffers.stored.size());
     if (absl::Status status = source.file->ReadAt(offset, buffers.stored); !status.ok())
       return Annotate(status, where);
     const double error = quant::WorstInt8Error(WeightsOf(source, tile.rows, buffers));
