@@ -46,6 +46,7 @@ struct Flags {
   std::string log_format = "text";
   std::string catalogue;
   std::string objects;
+  std::string tenant_limits;
 };
 
 std::string DefaultDataDir() {
@@ -86,6 +87,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->envname("QUANTD_CATALOGUE");
   app.add_option("--objects", flags.objects, "file:DIR or s3://BUCKET/PREFIX; default: the data folder")
       ->envname("QUANTD_OBJECTS");
+  app.add_option(
+         "--tenant-limits", flags.tenant_limits,
+         "What each tenant may have, as stored_bytes=1e12,queued_jobs=100,running_jobs=4,upload_streams=8")
+      ->envname("QUANTD_TENANT_LIMITS");
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
 }
 
@@ -107,11 +112,14 @@ class Server {
       flags_.objects = absl::StrCat("file:", std::filesystem::absolute(flags_.data_dir).string());
     if (flags_.catalogue.empty())
       flags_.catalogue = absl::StrCat("sqlite:", flags_.data_dir, "/catalogue.db");
+    ASSIGN_OR_RETURN(const TenantLimits limits, ParseTenantLimits(flags_.tenant_limits));
+    tenants_ = std::make_unique<Tenants>(limits);
     CatalogueOptions options;
+    options.limits_of = [this](const std::string& tenant) { return tenants_->LimitsOf(tenant); };
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
     context_ = std::make_unique<ServerContext>(
-        ServerContext{*catalogue_, *objects_, engines_, metrics_, access_, disk_, options});
+        ServerContext{*catalogue_, *objects_, engines_, metrics_, access_, *tenants_, disk_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -221,6 +229,7 @@ class Server {
   EngineRegistry engines_;
   Metrics metrics_{kServerVersion};
   Access access_;
+  std::unique_ptr<Tenants> tenants_;
   RunningCalls running_calls_;
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;

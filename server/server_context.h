@@ -7,6 +7,7 @@
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/caller.h"
+#include "server/tenants.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/objects/object_store.h"
 
@@ -26,6 +27,7 @@ struct ServerContext {
   EngineRegistry& engines;
   Metrics& metrics;
   const Access& access;
+  const Tenants& tenants;
   Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
 };

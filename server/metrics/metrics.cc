@@ -58,6 +58,8 @@ Metrics::Metrics(const std::string& version, std::unique_ptr<prometheus::Registr
       stage_duration(
           Histograms(*registry, "quant_job_stage_duration_seconds", "Time that jobs spent in a stage")),
       job_retries(Counters(*registry, "quant_job_retries_total", "Jobs that were queued again")),
+      quota_rejections(
+          Counters(*registry, "quant_quota_rejections_total", "Calls and jobs that a quota stopped")),
       jobs_submitted(Counters(*registry, "quant_jobs_submitted_total", "Targets of accepted jobs")),
       jobs_finished(Counters(*registry, "quant_jobs_finished_total", "Targets of ended jobs")),
       tensor_bytes_processed(Counters(*registry, "quant_tensor_bytes_processed_total", "Encoded bytes")),

@@ -40,6 +40,7 @@ class Metrics {
   prometheus::Histogram& queue_wait;
   prometheus::Family<prometheus::Histogram>& stage_duration;  // stage
   prometheus::Family<prometheus::Counter>& job_retries;       // reason
+  prometheus::Family<prometheus::Counter>& quota_rejections;  // tenant, resource
   prometheus::Family<prometheus::Counter>& jobs_submitted;    // format, scheme: those that a worker reported
   prometheus::Family<prometheus::Counter>& jobs_finished;     // format, scheme, outcome
   prometheus::Family<prometheus::Counter>& tensor_bytes_processed;  // device, codec

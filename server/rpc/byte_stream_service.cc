@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/status_mapping.h"
 
 namespace quantd {
@@ -80,11 +81,9 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
                WriteResponse* response)
       : context_(context), sessions_(sessions), response_(response) {
     context_.metrics.upload_sessions_active.Increment();
-    absl::StatusOr<Caller> caller = context_.access.Check(call, "/google.bytestream.ByteStream/Write");
-    if (!caller.ok()) {
-      Finish(ToGrpc(caller.status()));
+    if (absl::Status status = Begin(call); !status.ok()) {
+      Finish(ToGrpc(CountQuota(context_, status)));
     } else {
-      tenant_ = caller->tenant;
       StartRead(&request_);
     }
   }
@@ -95,10 +94,19 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
   void OnDone() override {
     context_.metrics.upload_sessions_active.Decrement();
+    if (counted_) sessions_.EndStream(tenant_);
     delete this;
   }
 
  private:
+  absl::Status Begin(const grpc::CallbackServerContext& call) {
+    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(call, "/google.bytestream.ByteStream/Write"));
+    tenant_ = caller.tenant;
+    RETURN_IF_ERROR(sessions_.BeginStream(tenant_));
+    counted_ = true;
+    return absl::OkStatus();
+  }
+
   void HandleRead(bool ok) {
     if (!ok) {
       // The client went away or ended without finish_write: what came is kept.
@@ -118,7 +126,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
   absl::Status Handle() {
     if (session_ == nullptr) {
-      ASSIGN_OR_RETURN(bool present, Begin());
+      ASSIGN_OR_RETURN(bool present, Open());
       if (present) return absl::OkStatus();
     } else if (!request_.resource_name().empty() && request_.resource_name() != resource_name_) {
       return InvalidField("resource_name", "changed within a stream");
@@ -136,7 +144,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   // True: the store has the blob already, and the stream is done.
-  absl::StatusOr<bool> Begin() {
+  absl::StatusOr<bool> Open() {
     resource_name_ = request_.resource_name();
     ASSIGN_OR_RETURN(UploadName name, ParseUploadName(tenant_, resource_name_));
     ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
@@ -182,6 +190,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   UploadSessions& sessions_;
   WriteResponse* response_;
   std::string tenant_;
+  bool counted_ = false;  // as a stream of the tenant's
   WriteRequest request_;
   std::string resource_name_;
   std::unique_ptr<UploadSession> session_;

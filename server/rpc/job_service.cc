@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/resource_names.h"
@@ -135,7 +136,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext*
   absl::Status status = caller.status();
   if (status.ok()) status = CheckRequest(*request);
   if (!status.ok() || !request->validate_only()) {
-    if (status.ok()) status = Queue(caller->tenant, *request, *response);
+    if (status.ok()) status = CountQuota(context_, Queue(caller->tenant, *request, *response));
     return Finish(call, status);
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();

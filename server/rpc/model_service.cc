@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/resource_names.h"
 #include "server/rpc/status_mapping.h"
@@ -128,7 +129,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerCont
     reactor->Finish(ToGrpc([&]() -> absl::Status {
       ASSIGN_OR_RETURN(const Caller caller,
                        context_.access.Check(*call, "/quantd.v1.ModelService/CreateModel"));
-      return Create(caller.tenant, *request, *response);
+      return CountQuota(context_, Create(caller.tenant, *request, *response));
     }()));
   });
   return reactor;

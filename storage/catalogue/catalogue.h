@@ -1,7 +1,7 @@
 // Models, uploads, jobs, events and leases, in SQLite or PostgreSQL; every method is one transaction. Safe
 // for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
-// FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a full disk, UNAVAILABLE a database
-// that does not answer.
+// FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a quota (base/quota.h) or a full
+// disk, UNAVAILABLE a database that does not answer.
 //
 // What a tenant's callers reach takes the tenant first. Another tenant's record is NOT_FOUND, in the same
 // words as one that never was; the same blob of two tenants is two blobs. What workers and the server itself
@@ -122,10 +122,10 @@ class Catalogue {
                                  const std::optional<JobProgressRecord>& progress);
   absl::Status CompleteInspect(const std::string& task_id, int64_t token, const std::string& summary_blob);
   absl::Status CompletePlan(const std::string& task_id, int64_t token, const std::string& plan_blob);
-  // Blobs that exist already keep their object; returns the keys that are not needed for that reason.
-  absl::StatusOr<std::vector<std::string>> CompleteJob(const std::string& task_id, int64_t token,
-                                                       const std::string& result_blob,
-                                                       const std::vector<ArtifactRecord>& artifacts);
+  // A job whose artifacts are more than its tenant may store fails.
+  absl::StatusOr<JobCompletion> CompleteJob(const std::string& task_id, int64_t token,
+                                            const std::string& result_blob,
+                                            const std::vector<ArtifactRecord>& artifacts);
   // INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED and CANCELLED are final. ABORTED: its worker
   // stops and gives it back, and that try does not count. Others are retried up to the limit. A field that
   // the error carries (base/status.h) is kept.
@@ -255,7 +255,14 @@ class Catalogue {
   // Forgets the uploads whose blob no model needs; returns their ids.
   static absl::StatusOr<std::vector<std::string>> DropUploads(Change& change);
   static absl::Status QueueTask(Change& change, const TaskRecord& task);
+  static absl::Status LockJobShare(Change& change, const std::string& tenant);
   TenantLimits LimitsOf(const std::string& tenant) const;
+  // Of blobs, and of files that models still miss.
+  static absl::StatusOr<int64_t> StoredBytes(Transaction& sql, const std::string& tenant);
+  // RESOURCE_EXHAUSTED (base/quota.h) unless the tenant may store so many more bytes than it does; unless it
+  // may have one more job in the queue.
+  absl::Status CheckStoredBytes(Transaction& sql, const std::string& tenant, int64_t more) const;
+  absl::Status CheckQueuedJobs(Change& change, const std::string& tenant) const;
   absl::StatusOr<bool> MayRunMore(Transaction& sql, const std::string& tenant) const;
   // Of the lease's job, if it has one.
   static absl::Status StartJob(Change& change, const LeaseRecord& lease);

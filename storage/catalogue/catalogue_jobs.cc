@@ -37,6 +37,9 @@ absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& tenant, const 
     ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, job.model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", job.model_id), "is not READY");
+    // What it will write is not known; at least a byte.
+    RETURN_IF_ERROR(CheckStoredBytes(change.sql, tenant, 1));
+    RETURN_IF_ERROR(CheckQueuedJobs(change, tenant));
     const std::string id = RandomId();
     RETURN_IF_ERROR(InsertJob(change, tenant, id, job));
     RETURN_IF_ERROR(AddEvent(change, id, EventType::kCreated, ""));

@@ -55,6 +55,7 @@ absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& tenant, co
     }
     // Not before: a model of many files must not hold up everybody while it is written.
     RETURN_IF_ERROR(LockContent(change));
+    RETURN_IF_ERROR(CheckStoredBytes(change.sql, tenant, 0));
     RETURN_IF_ERROR(InspectIfComplete(change, tenant, id));
     return ReadModel(change.sql, id);
   });

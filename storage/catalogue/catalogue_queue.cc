@@ -83,13 +83,26 @@ absl::Status TakeTurn(Transaction& sql, const Lane& lane, const Turn& turn, doub
       .Run();
 }
 
+absl::Status MakeShare(Transaction& sql, const Lane& lane, const std::string& tenant) {
+  return sql.Prepare("INSERT INTO shares VALUES (?,?,0,0) ON CONFLICT DO NOTHING")
+      ->BindAll(tenant, lane.number)
+      .Run();
+}
+
 }  // namespace
+
+absl::Status Catalogue::LockJobShare(Change& change, const std::string& tenant) {
+  RETURN_IF_ERROR(MakeShare(change.sql, kJobs, tenant));
+  return change.sql
+      .Prepare(
+          absl::StrCat("SELECT tenant FROM shares WHERE tenant=? AND lane=?", change.sql.dialect().lock_rows))
+      ->BindAll(tenant, kJobs.number)
+      .Run();
+}
 
 absl::Status Catalogue::QueueTask(Change& change, const TaskRecord& task) {
   change.news.task_queued = true;
-  RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO shares VALUES (?,?,0,0) ON CONFLICT DO NOTHING")
-                      ->BindAll(task.tenant, LaneOf(task.kind).number)
-                      .Run());
+  RETURN_IF_ERROR(MakeShare(change.sql, LaneOf(task.kind), task.tenant));
   return change.sql
       .Prepare(
           "INSERT INTO tasks(id, tenant, kind, model_id, job_id, targets, priority)"

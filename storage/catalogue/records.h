@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace quantd {
@@ -166,6 +167,12 @@ struct LeaseRecord {
 struct ArtifactRecord {
   BlobId blob;
   std::string object_key;
+};
+
+// What became of a job that its worker completed.
+struct JobCompletion {
+  std::vector<std::string> superfluous;  // object keys, of blobs that were there already or are not kept
+  absl::Status outcome;                  // why it failed though its worker succeeded
 };
 
 // Counts at one moment, for metrics.

@@ -89,9 +89,9 @@ TEST_P(CatalogueTest, AJobRunsAndSucceeds) {
 TEST_P(CatalogueTest, AnArtifactThatIsThereAlreadyIsNotKeptTwice) {
   QueuedJob();
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
-  auto superfluous =
+  auto completion =
       catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "one"}, {Blob('b'), "two"}});
-  EXPECT_EQ(*superfluous, (std::vector<std::string>{"two"}));
+  EXPECT_EQ(completion->superfluous, (std::vector<std::string>{"two"}));
 }
 
 TEST_P(CatalogueTest, ALostWorkersJobIsTriedAgainAndItsTokenIsStale) {
