@@ -26,6 +26,7 @@ class Metrics {
   prometheus::Counter& upload_resumes;
   prometheus::Counter& dedupe_bytes_saved;
   prometheus::Gauge& upload_sessions_active;
+  prometheus::Counter& cached_jobs;
   prometheus::Counter& leases_expired;
   prometheus::Gauge& worker_memory_peak;
   prometheus::Counter& source_bytes_read;

@@ -109,7 +109,10 @@ void Dispatcher::ServeLeases(std::list<LeaseWaiter>& waiters, bool draining) {
   for (auto waiter = waiters.begin(); waiter != waiters.end();) {
     absl::StatusOr<std::optional<LeaseRecord>> lease = std::optional<LeaseRecord>();
     const bool gone = waiter->is_cancelled();
-    if (!gone && !draining) lease = context_.catalogue.LeaseTask(waiter->kinds, waiter->worker_id);
+    if (!gone && !draining) {
+      lease = context_.catalogue.LeaseTask(waiter->kinds, waiter->worker_id,
+                                           context_.engines.VersionOf(waiter->worker_id));
+    }
     const bool over =
         gone || draining || absl::Now() >= waiter->deadline || !lease.ok() || lease->has_value();
     if (!over) {

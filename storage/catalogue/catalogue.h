@@ -90,7 +90,8 @@ class Catalogue {
   absl::StatusOr<Unneeded> DeleteModel(const std::string& tenant, const std::string& id);
 
   // --- Jobs.
-  // As CreateModel with respect to request_id.
+  // As CreateModel with respect to request_id. The job is queued, or has succeeded when an earlier one of the
+  // tenant's with the same sources (display name, paths and blobs of the model), recipe and engine has.
   absl::StatusOr<JobRecord> CreateJob(const std::string& tenant, const NewJob& job);
   absl::StatusOr<JobRecord> GetJob(const std::string& tenant, const std::string& id);
   absl::StatusOr<Page<JobRecord>> ListJobs(const std::string& tenant, const JobFilter& filter, int page_size,
@@ -116,7 +117,8 @@ class Catalogue {
   // A queued task of one of the kinds, or nothing: short ones first, tenants in fair turns by their weights,
   // those of one tenant by priority, then by age. Jobs of a tenant that runs as many as it may wait.
   absl::StatusOr<std::optional<LeaseRecord>> LeaseTask(const std::vector<TaskKind>& kinds,
-                                                       const std::string& worker_id);
+                                                       const std::string& worker_id,
+                                                       const std::string& engine_version);
   // Renews the lease. True: the job's cancel was requested. FAILED_PRECONDITION: the token is stale.
   absl::StatusOr<bool> Heartbeat(const std::string& task_id, int64_t token,
                                  const std::optional<JobProgressRecord>& progress);
@@ -229,7 +231,9 @@ class Catalogue {
   static absl::Status InspectIfComplete(Change& change, const std::string& tenant,
                                         const std::string& model_id);
   static absl::Status InsertJob(Change& change, const std::string& tenant, const std::string& id,
-                                const NewJob& job);
+                                const NewJob& job, const std::string& action);
+  // The new job ends with what `earlier` has.
+  static absl::Status EndAsEarlier(Change& change, const std::string& id, const std::string& earlier);
   static absl::Status EndTask(Change& change, const TaskRecord& task, const absl::Status& error);
   // Of leased tasks with that condition on one parameter.
   template <typename Value>
@@ -265,7 +269,7 @@ class Catalogue {
   absl::Status CheckQueuedJobs(Change& change, const std::string& tenant) const;
   absl::StatusOr<bool> MayRunMore(Transaction& sql, const std::string& tenant) const;
   // Of the lease's job, if it has one.
-  static absl::Status StartJob(Change& change, const LeaseRecord& lease);
+  static absl::Status StartJob(Change& change, const LeaseRecord& lease, const std::string& engine_version);
   // The task gets its next token, which `lease` gets too, and is the worker's.
   absl::Status GiveLease(Change& change, LeaseRecord& lease, const std::string& worker_id) const;
 

@@ -122,7 +122,8 @@ absl::StatusOr<bool> Catalogue::MayRunMore(Transaction& sql, const std::string& 
 }
 
 absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vector<TaskKind>& kinds,
-                                                                const std::string& worker_id) {
+                                                                const std::string& worker_id,
+                                                                const std::string& engine_version) {
   const std::string wanted = absl::StrJoin(
       kinds, ",", [](std::string* out, TaskKind kind) { absl::StrAppend(out, static_cast<int>(kind)); });
   return Transact([&](Change& change) -> absl::StatusOr<std::optional<LeaseRecord>> {
@@ -139,7 +140,7 @@ absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vecto
         }
         ASSIGN_OR_RETURN(std::optional<LeaseRecord> lease, NextTask(change.sql, *lane, wanted, turn.tenant));
         if (!lease.has_value()) continue;
-        RETURN_IF_ERROR(StartJob(change, *lease));
+        RETURN_IF_ERROR(StartJob(change, *lease, engine_version));
         RETURN_IF_ERROR(TakeTurn(change.sql, *lane, turn, LimitsOf(turn.tenant).weight));
         RETURN_IF_ERROR(GiveLease(change, *lease, worker_id));
         return lease;
@@ -149,14 +150,15 @@ absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vecto
   });
 }
 
-absl::Status Catalogue::StartJob(Change& change, const LeaseRecord& lease) {
+absl::Status Catalogue::StartJob(Change& change, const LeaseRecord& lease,
+                                 const std::string& engine_version) {
   if (lease.task.kind != TaskKind::kQuantize) return absl::OkStatus();
   RETURN_IF_ERROR(change.sql
                       .Prepare("UPDATE jobs SET state=?, start_time=?, attempt=?, stage='', tensors_done=0,"
-                               " bytes_done=0 WHERE id=?")
+                               " bytes_done=0, engine=? WHERE id=?")
                       ->BindAll(static_cast<int64_t>(JobState::kRunning),
                                 absl::ToUnixMicros(change.sql.Now()), static_cast<int64_t>(lease.attempt),
-                                lease.task.job_id)
+                                engine_version, lease.task.job_id)
                       .Run());
   return AddEvent(change, lease.task.job_id, EventType::kStarted, "");
 }

@@ -89,6 +89,7 @@ struct JobRecord {
   std::string targets_blob;
   std::map<std::string, std::string> labels;
   int priority = 0;
+  bool cached = false;  // has the artifacts of an earlier equal job
   JobState state = JobState::kQueued;
   bool cancel_requested = false;
   absl::Time create_time;
@@ -134,6 +135,10 @@ struct NewJob {
   std::map<std::string, std::string> labels{};
   std::string request_id{};  // may be empty
   int priority = 0;          // before age, among the tenant's own jobs; the larger one is first
+  // Equal ones of one model's sources and one engine write the same bytes; empty: nobody knows.
+  std::string recipe{};
+  std::string engine{};   // version that is to run it, for the cache
+  bool use_cache = true;  // ends at once with the artifacts of an earlier equal job
 };
 
 // An event as it happened.

@@ -362,7 +362,7 @@ TEST_P(CatalogueTest, ManyThreadsLeaseEachTaskOnce) {
   for (auto& mine : leased) {
     threads.emplace_back([&] {
       for (;;) {
-        auto lease = catalogue_->LeaseTask({TaskKind::kQuantize}, "worker");
+        auto lease = catalogue_->LeaseTask({TaskKind::kQuantize}, "worker", kEngine);
         if (!lease.ok() || !lease->has_value()) return;
         mine.push_back(**lease);
       }
