@@ -30,6 +30,9 @@ struct ServerContext {
   const Tenants& tenants;
   Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
+  Retention retention;
+  // How long an object that nothing needs any more stays, for those who have begun to read it.
+  absl::Duration removal_grace;
 };
 
 }  // namespace quantd

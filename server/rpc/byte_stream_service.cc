@@ -45,7 +45,7 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
     if (request.read_offset() < 0 || request.read_offset() > blob.size) {
       return absl::OutOfRangeError(absl::StrCat("read_offset: the blob has ", blob.size, " bytes"));
     }
-    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(caller.tenant, blob));
+    ASSIGN_OR_RETURN(std::string key, context.catalogue.UseBlob(caller.tenant, blob));
     ASSIGN_OR_RETURN(file_, context.objects.OpenForRead(key));
     position_ = static_cast<uint64_t>(request.read_offset());
     end_ = file_->size();
@@ -153,6 +153,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
       complete_ = true;
       return true;
     }
+    RETURN_IF_ERROR(context_.catalogue.UseUpload(tenant_, name.upload_id));
     ASSIGN_OR_RETURN(session_, sessions_.Take(name));
     if (session_->position() > 0) context_.metrics.upload_resumes.Increment();
     return false;
@@ -183,7 +184,11 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   void Release() {
-    if (session_ != nullptr) sessions_.GiveBack(std::move(session_));
+    if (session_ == nullptr) return;
+    const std::string upload = session_->name().upload_id;
+    sessions_.GiveBack(std::move(session_));
+    if (absl::Status used = context_.catalogue.UseUpload(tenant_, upload); !used.ok())
+      spdlog::warn("the use of an upload was not recorded: {}", std::string(used.message()));
   }
 
   ServerContext& context_;

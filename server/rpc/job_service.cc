@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
 #include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
@@ -215,7 +216,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext*
       ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/DeleteJob"));
       ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
       ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(caller.tenant, id));
-      RemoveObjects(context_, keys);
+      RemoveUnneeded(context_, keys);
       spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
       return absl::OkStatus();
     }()));

@@ -47,14 +47,6 @@ absl::StatusOr<std::vector<ModelFileRecord>> ReadFiles(const v1::CreateModelRequ
 
 }  // namespace
 
-void RemoveObjects(ServerContext& context, const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) {
-    if (absl::Status status = context.objects.Remove(key); !status.ok()) {
-      spdlog::warn("object {} could not be removed: {}", key, std::string(status.message()));
-    }
-  }
-}
-
 absl::StatusOr<int> PageSize(int requested) {
   if (requested < 0 || requested > 1000) return InvalidField("page_size", "is not between 0 and 1000");
   return requested == 0 ? 50 : requested;
@@ -176,7 +168,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerCont
                        context_.access.Check(*call, "/quantd.v1.ModelService/DeleteModel"));
       ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
       ASSIGN_OR_RETURN(Unneeded unneeded, context_.catalogue.DeleteModel(caller.tenant, id));
-      RemoveObjects(context_, unneeded.object_keys);
+      RemoveUnneeded(context_, unneeded.object_keys);
       for (const std::string& upload : unneeded.upload_ids) {
         if (absl::Status status = uploads_.Discard(upload); !status.ok())
           spdlog::warn("upload {} leaves bytes: {}", upload, std::string(status.message()));

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
 #include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
-#include "server/rpc/model_service.h"
 #include "server/rpc/status_mapping.h"
 
 namespace quantd {

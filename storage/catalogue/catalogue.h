@@ -67,13 +67,17 @@ class Catalogue {
   void StopListening() { database_->StopListening(); }
 
   // --- Blobs and uploads.
-  // The object that holds a blob; NOT_FOUND when it is not complete.
+  // The object that holds a blob; NOT_FOUND when it is not complete. UseBlob is for those who fetch it: the
+  // jobs whose artifact it is are in use.
   absl::StatusOr<std::string> FindBlob(const std::string& tenant, const BlobId& blob);
+  absl::StatusOr<std::string> UseBlob(const std::string& tenant, const BlobId& blob);
   // The blob's upload, begun now if there is none.
   absl::StatusOr<UploadRecord> BeginUpload(const std::string& tenant, const BlobId& blob);
   absl::StatusOr<UploadRecord> GetUpload(const std::string& tenant, const std::string& id);
   // NOT_FOUND when none was begun.
   absl::StatusOr<UploadRecord> FindUpload(const std::string& tenant, const BlobId& blob);
+  // A stream of it begins or ends: the models that need it are in use.
+  absl::Status UseUpload(const std::string& tenant, const std::string& id);
   // The blob is complete at `object_key`; models that have all files now are inspected.
   absl::Status FinishUpload(const std::string& tenant, const std::string& id, const std::string& object_key);
 
@@ -140,9 +144,17 @@ class Catalogue {
   absl::StatusOr<CatalogueStatistics> Statistics();
   // The upload of that id, whoever's.
   absl::StatusOr<UploadRecord> UploadOfAny(const std::string& id);
-  // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has and no valid lease is writing.
+  // Forgets what retention does not keep and what nothing needs; never what a job that has not ended needs.
+  // With `dry_run` nothing changes: what would go.
+  absl::StatusOr<Collection> Collect(const Retention& retention, bool dry_run);
+  // Objects that have been needed by nothing for at least `grace`, to be removed; they stay on the list until
+  // ForgetGarbage. What DeleteModel and DeleteJob return is on it, too.
+  absl::StatusOr<std::vector<std::string>> Garbage(absl::Duration grace);
+  absl::Status ForgetGarbage(const std::vector<std::string>& object_keys);
+  // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has, that are not garbage, and that
+  // no valid lease is writing.
   absl::StatusOr<std::vector<std::string>> UnusedArtifacts(const std::vector<std::string>& object_keys);
-  // Those of `object_keys` that no blob has.
+  // Those of `object_keys` that no blob has and that are not garbage.
   absl::StatusOr<std::vector<std::string>> UnknownObjects(const std::vector<std::string>& object_keys);
   // Uploads whose blob no model needs are forgotten; returns those of `ids` that there are none of then.
   absl::StatusOr<std::vector<std::string>> CollectUploads(const std::vector<std::string>& ids);
@@ -230,6 +242,8 @@ class Catalogue {
   static absl::StatusOr<TaskRecord> CheckToken(Change& change, const std::string& task_id, int64_t token);
   static absl::Status InspectIfComplete(Change& change, const std::string& tenant,
                                         const std::string& model_id);
+  // The model is locked.
+  static absl::Status UseModel(Change& change, const std::string& id);
   static absl::Status InsertJob(Change& change, const std::string& tenant, const std::string& id,
                                 const NewJob& job, const std::string& action);
   // The new job ends with what `earlier` has.
@@ -254,8 +268,13 @@ class Catalogue {
   static absl::StatusOr<JobRecord> ReadJob(Transaction& sql, const std::string& id);
   static absl::StatusOr<JobRecord> ReadJobOf(Transaction& sql, const std::string& tenant,
                                              const std::string& id);
-  // Forgets the blobs that no model and no job of their tenant needs; returns their keys.
-  static absl::StatusOr<std::vector<std::string>> CollectBlobs(Change& change);
+  // Blobs that no model and no job of their tenant needs become garbage.
+  struct Dropped {
+    std::vector<std::string> object_keys;
+    int64_t bytes = 0;
+  };
+  static absl::StatusOr<Dropped> CollectBlobs(Change& change);
+  static absl::StatusOr<Collection> CollectIn(Change& change, const Retention& retention);
   // Forgets the uploads whose blob no model needs; returns their ids.
   static absl::StatusOr<std::vector<std::string>> DropUploads(Change& change);
   static absl::Status QueueTask(Change& change, const TaskRecord& task);

@@ -125,7 +125,8 @@ absl::StatusOr<std::vector<std::string>> Catalogue::DeleteJob(const std::string&
     if (!IsEnded(job.state))
       return PreconditionFailed(absl::StrCat("jobs/", id), "has not ended: cancel it first");
     RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM jobs WHERE id=?")->BindAll(id).Run());
-    return CollectBlobs(change);
+    ASSIGN_OR_RETURN(Dropped dropped, CollectBlobs(change));
+    return std::move(dropped.object_keys);
   });
 }
 
@@ -168,13 +169,15 @@ absl::Status Catalogue::EndJob(Change& change, const std::string& job_id, JobSta
                                const absl::Status& error) {
   const bool failed = state == JobState::kFailed;
   const std::string message(error.message());
-  RETURN_IF_ERROR(
-      change.sql
-          .Prepare("UPDATE jobs SET state=?, end_time=?, error_code=?, error=?, error_field=? WHERE id=?")
-          ->BindAll(static_cast<int64_t>(state), absl::ToUnixMicros(change.sql.Now()),
-                    static_cast<int64_t>(failed ? error.raw_code() : 0), failed ? message : std::string(),
-                    failed ? FieldOf(error).value_or("") : std::string(), job_id)
-          .Run());
+  const int64_t now = absl::ToUnixMicros(change.sql.Now());
+  RETURN_IF_ERROR(change.sql
+                      .Prepare("UPDATE jobs SET state=?, end_time=?, use_time=?, error_code=?, error=?, "
+                               "error_field=? WHERE id=?")
+                      ->BindAll(static_cast<int64_t>(state), now, now,
+                                static_cast<int64_t>(failed ? error.raw_code() : 0),
+                                failed ? message : std::string(),
+                                failed ? FieldOf(error).value_or("") : std::string(), job_id)
+                      .Run());
   const EventType type = state == JobState::kSucceeded ? EventType::kSucceeded
                          : failed                      ? EventType::kFailed
                                                        : EventType::kCancelled;

@@ -75,6 +75,12 @@ absl::Status Catalogue::InspectIfComplete(Change& change, const std::string& ten
   return QueueTask(change, {RandomId(), tenant, TaskKind::kInspect, model_id, "", ""});
 }
 
+absl::Status Catalogue::UseModel(Change& change, const std::string& id) {
+  return change.sql.Prepare("UPDATE models SET use_time=? WHERE id=?")
+      ->BindAll(absl::ToUnixMicros(change.sql.Now()), id)
+      .Run();
+}
+
 absl::StatusOr<ModelRecord> Catalogue::ReadModel(Transaction& sql, const std::string& id) {
   auto find = sql.Prepare(
       "SELECT display_name, state, create_time, error_code, error, summary, tenant FROM models WHERE id=?");
@@ -147,7 +153,8 @@ absl::StatusOr<Unneeded> Catalogue::DeleteModel(const std::string& tenant, const
     }
     RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM models WHERE id=?")->BindAll(id).Run());
     Unneeded unneeded;
-    ASSIGN_OR_RETURN(unneeded.object_keys, CollectBlobs(change));
+    ASSIGN_OR_RETURN(Dropped dropped, CollectBlobs(change));
+    unneeded.object_keys = std::move(dropped.object_keys);
     ASSIGN_OR_RETURN(unneeded.upload_ids, DropUploads(change));
     return unneeded;
   });

@@ -62,6 +62,7 @@ absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& tenant, const 
     ASSIGN_OR_RETURN(const ModelRecord model, ReadModelOf(change.sql, tenant, job.model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", job.model_id), "is not READY");
+    RETURN_IF_ERROR(UseModel(change, job.model_id));
     const std::string id = RandomId();
     if (!earlier.empty()) {
       RETURN_IF_ERROR(InsertJob(change, tenant, id, job, action));

@@ -89,6 +89,7 @@ absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& tenant, cons
     ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
+    RETURN_IF_ERROR(UseModel(change, model_id));
     const std::string id = RandomId();
     RETURN_IF_ERROR(QueueTask(change, {id, tenant, TaskKind::kPlan, model_id, "", targets_blob}));
     return id;

@@ -45,6 +45,27 @@ struct Unneeded {
   std::vector<std::string> upload_ids;
 };
 
+// How long what nobody uses is kept; zero is for ever.
+struct Retention {
+  absl::Duration artifacts;  // of ended jobs, since they ended or were fetched; their jobs go with them
+  absl::Duration models;     // since they were made, planned for, or used by a job
+  absl::Duration
+      uploads;  // of models whose files are not all there, since bytes came; their models go with them
+};
+
+// What a collection takes away.
+struct Collection {
+  struct Record {
+    std::string tenant;
+    std::string id;
+  };
+  std::vector<Record> models;
+  std::vector<Record> jobs;
+  std::vector<std::string> upload_ids;
+  int64_t objects = 0;  // of blobs that nothing needs any more, and their bytes
+  int64_t object_bytes = 0;
+};
+
 enum class ModelState { kUploading = 1, kInspecting = 2, kReady = 3, kFailed = 4 };
 
 struct ModelFileRecord {

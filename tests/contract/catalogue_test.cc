@@ -311,7 +311,10 @@ TEST_P(CatalogueTest, ArtifactsAreUnusedUnlessAJobHasThemOrALeaseWritesThem) {
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), key(lease.token)}}).ok());
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
+  // What is garbage goes as such, when its grace has passed.
   ASSERT_TRUE(catalogue_->DeleteJob(kTenant, job).ok());
+  EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
+  ASSERT_TRUE(catalogue_->ForgetGarbage({key(lease.token)}).ok());
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), keys);
 }
 
