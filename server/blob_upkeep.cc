@@ -13,10 +13,10 @@ absl::Status SettleBlob(ServerContext& context, const std::string& key) {
   const std::string name = key.substr(key.rfind('/') + 1);
   const size_t dash = name.find('-');
   const std::string upload_id = dash == std::string::npos ? "" : name.substr(dash + 1);
-  const absl::StatusOr<UploadRecord> upload = context.catalogue.GetUpload(upload_id);
+  const absl::StatusOr<UploadRecord> upload = context.catalogue.UploadOfAny(upload_id);
   if (!upload.ok() && !absl::IsNotFound(upload.status())) return upload.status();
   if (upload.ok()) {
-    ASSIGN_OR_RETURN(bool recorded, HasBlob(context, {upload->id, upload->blob}));
+    ASSIGN_OR_RETURN(bool recorded, HasBlob(context, {upload->tenant, upload->id, upload->blob}));
     if (recorded) return absl::OkStatus();
   }
   spdlog::info("removes {}, which nothing needs", key);
@@ -26,7 +26,7 @@ absl::Status SettleBlob(ServerContext& context, const std::string& key) {
 }  // namespace
 
 absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
-  const absl::StatusOr<std::string> known = context.catalogue.FindBlob(name.blob);
+  const absl::StatusOr<std::string> known = context.catalogue.FindBlob(name.tenant, name.blob);
   if (known.ok()) return true;
   if (!absl::IsNotFound(known.status())) return known.status();
   const absl::StatusOr<ObjectInfo> object = context.objects.Stat(BlobObjectKey(name));
@@ -34,11 +34,44 @@ absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
   RETURN_IF_ERROR(object.status());
   // Objects appear whole and with their digest checked; the name says which.
   if (object->size != static_cast<uint64_t>(name.blob.size)) return false;
-  const absl::Status recorded = context.catalogue.FinishUpload(name.upload_id, object->key);
+  const absl::Status recorded = context.catalogue.FinishUpload(name.tenant, name.upload_id, object->key);
   if (absl::IsNotFound(recorded)) return false;
   RETURN_IF_ERROR(recorded);
   spdlog::info("blob {} was complete already", name.blob.sha256);
   return true;
+}
+
+std::vector<std::string> RemoveObjects(ServerContext& context, const std::vector<std::string>& keys) {
+  std::vector<std::string> gone;
+  for (const std::string& key : keys) {
+    if (absl::Status status = context.objects.Remove(key); !status.ok()) {
+      spdlog::warn("object {} could not be removed: {}", key, std::string(status.message()));
+    } else {
+      gone.push_back(key);
+    }
+  }
+  return gone;
+}
+
+void RemoveUnneeded(ServerContext& context, const std::vector<std::string>& keys) {
+  if (context.removal_grace > absl::ZeroDuration()) return;
+  const absl::Status forgotten = context.catalogue.ForgetGarbage(RemoveObjects(context, keys));
+  if (!forgotten.ok()) spdlog::warn("garbage stays on its list: {}", std::string(forgotten.message()));
+}
+
+absl::Status RemoveGarbage(ServerContext& context) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> keys, context.catalogue.Garbage(context.removal_grace));
+  return context.catalogue.ForgetGarbage(RemoveObjects(context, keys));
+}
+
+absl::Status RemoveLostArtifacts(ServerContext& context) {
+  ASSIGN_OR_RETURN(const std::vector<ObjectInfo> objects, context.objects.List("artifacts"));
+  std::vector<std::string> keys;
+  for (const ObjectInfo& object : objects) keys.push_back(object.key);
+  ASSIGN_OR_RETURN(const std::vector<std::string> unused, context.catalogue.UnusedArtifacts(keys));
+  const size_t removed = RemoveObjects(context, unused).size();
+  if (removed > 0) spdlog::info("removed {} objects that lost attempts left", removed);
+  return absl::OkStatus();
 }
 
 absl::Status SettleBlobs(ServerContext& context) {
@@ -50,7 +83,7 @@ absl::Status SettleBlobs(ServerContext& context) {
   ASSIGN_OR_RETURN(std::vector<std::string> uploads, context.objects.ListUploads());
   ASSIGN_OR_RETURN(std::vector<std::string> orphans, context.catalogue.CollectUploads(uploads));
   for (const std::string& id : orphans) RETURN_IF_ERROR(context.objects.DiscardUpload(id));
-  return absl::OkStatus();
+  return RemoveGarbage(context);
 }
 
 }  // namespace quantd

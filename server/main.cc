@@ -14,15 +14,18 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "server/blob_upkeep.h"
+#include "server/collector.h"
 #include "server/metrics/call_metrics.h"
 #include "server/metrics/http_endpoint.h"
 #include "server/metrics/job_outcomes.h"
 #include "server/metrics/refresh.h"
 #include "server/queue/dispatcher.h"
 #include "server/queue/watch_hub.h"
+#include "server/rpc/admin_service.h"
 #include "server/rpc/byte_stream_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
@@ -46,7 +49,22 @@ struct Flags {
   std::string log_format = "text";
   std::string catalogue;
   std::string objects;
+  std::string tenant_limits;
+  std::string artifact_retention = "0";
+  std::string model_retention = "0";
+  std::string upload_retention = "7d";
 };
+
+// Those who have begun to read an object from S3 could not go on when it is removed; a file stays readable.
+constexpr absl::Duration kRemovalGraceOfS3 = absl::Hours(1);
+
+absl::StatusOr<Retention> RetentionOf(const Flags& flags) {
+  Retention retention;
+  ASSIGN_OR_RETURN(retention.artifacts, ParseDuration(flags.artifact_retention));
+  ASSIGN_OR_RETURN(retention.models, ParseDuration(flags.model_retention));
+  ASSIGN_OR_RETURN(retention.uploads, ParseDuration(flags.upload_retention));
+  return retention;
+}
 
 std::string DefaultDataDir() {
   if (const char* xdg = std::getenv("XDG_DATA_HOME"); xdg != nullptr && *xdg != '\0')
@@ -86,6 +104,22 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->envname("QUANTD_CATALOGUE");
   app.add_option("--objects", flags.objects, "file:DIR or s3://BUCKET/PREFIX; default: the data folder")
       ->envname("QUANTD_OBJECTS");
+  app.add_option(
+         "--tenant-limits", flags.tenant_limits,
+         "What each tenant may have, as stored_bytes=1e12,queued_jobs=100,running_jobs=4,upload_streams=8")
+      ->envname("QUANTD_TENANT_LIMITS");
+  app.add_option("--artifact-retention", flags.artifact_retention,
+                 "How long ended jobs and their artifacts stay since their last use, as 90d; 0: for ever")
+      ->envname("QUANTD_ARTIFACT_RETENTION")
+      ->capture_default_str();
+  app.add_option("--model-retention", flags.model_retention,
+                 "How long models stay since their last use; 0: for ever")
+      ->envname("QUANTD_MODEL_RETENTION")
+      ->capture_default_str();
+  app.add_option("--upload-retention", flags.upload_retention,
+                 "How long models whose bytes are not all there stay since the last came; 0: for ever")
+      ->envname("QUANTD_UPLOAD_RETENTION")
+      ->capture_default_str();
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
 }
 
@@ -107,11 +141,17 @@ class Server {
       flags_.objects = absl::StrCat("file:", std::filesystem::absolute(flags_.data_dir).string());
     if (flags_.catalogue.empty())
       flags_.catalogue = absl::StrCat("sqlite:", flags_.data_dir, "/catalogue.db");
+    ASSIGN_OR_RETURN(const TenantLimits limits, ParseTenantLimits(flags_.tenant_limits));
+    tenants_ = std::make_unique<Tenants>(limits);
+    ASSIGN_OR_RETURN(const Retention retention, RetentionOf(flags_));
+    const absl::Duration grace =
+        absl::StartsWith(flags_.objects, "s3:") ? kRemovalGraceOfS3 : absl::ZeroDuration();
     CatalogueOptions options;
+    options.limits_of = [this](const std::string& tenant) { return tenants_->LimitsOf(tenant); };
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
-    context_ = std::make_unique<ServerContext>(
-        ServerContext{*catalogue_, *objects_, engines_, metrics_, disk_, options});
+    context_ = std::make_unique<ServerContext>(ServerContext{
+        *catalogue_, *objects_, engines_, metrics_, access_, *tenants_, disk_, options, retention, grace});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -182,6 +222,8 @@ class Server {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     uploads_ = std::make_unique<UploadSessions>(*context_);
+    collector_ = std::make_unique<Collector>(*context_, *uploads_);
+    admin_ = std::make_unique<AdminServiceImpl>(*context_, *collector_);
     models_ = std::make_unique<ModelServiceImpl>(*context_, *uploads_);
     capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
     jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
@@ -204,10 +246,11 @@ class Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(2 * kMaxChunkBytes));
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get()}) {
+             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get(), admin_.get()}) {
       builder.RegisterService(service);
     }
     grpc_ = builder.BuildAndStart();
+    collector_->Start();
     if (grpc_ == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", flags_.listen));
     address_ = absl::StartsWith(flags_.listen, "unix:")
                    ? flags_.listen
@@ -220,6 +263,8 @@ class Server {
   Executor disk_{kDiskThreads};
   EngineRegistry engines_;
   Metrics metrics_{kServerVersion};
+  Access access_;
+  std::unique_ptr<Tenants> tenants_;
   RunningCalls running_calls_;
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;
@@ -227,6 +272,8 @@ class Server {
   std::unique_ptr<ServerContext> context_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<UploadSessions> uploads_;
+  std::unique_ptr<Collector> collector_;
+  std::unique_ptr<AdminServiceImpl> admin_;
   std::unique_ptr<ModelServiceImpl> models_;
   std::unique_ptr<CapabilityServiceImpl> capabilities_;
   std::unique_ptr<JobServiceImpl> jobs_;

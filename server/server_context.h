@@ -6,6 +6,8 @@
 #include "server/engine_registry.h"
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/caller.h"
+#include "server/tenants.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/objects/object_store.h"
 
@@ -24,8 +26,13 @@ struct ServerContext {
   ObjectStore& objects;
   EngineRegistry& engines;
   Metrics& metrics;
+  const Access& access;
+  const Tenants& tenants;
   Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
+  Retention retention;
+  // How long an object that nothing needs any more stays, for those who have begun to read it.
+  absl::Duration removal_grace;
 };
 
 }  // namespace quantd

@@ -34,6 +34,7 @@ void AddJobs(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddFetch(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddInspect(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddVersion(CLI::App& app, GlobalFlags& flags, Action& action);
+void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 
 // Prints the error on one line, with what to do about it, and gives its exit code.

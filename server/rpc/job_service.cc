@@ -2,11 +2,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/sha256.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/resource_names.h"
@@ -17,6 +22,7 @@ namespace quantd {
 namespace {
 
 constexpr absl::Duration kPlanWait = absl::Seconds(60);
+constexpr int kHighestPriority = 10;
 
 grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
@@ -44,6 +50,17 @@ std::string SpecOf(const v1::CreateJobRequest& request) {
   v1::CreateJobRequest spec;
   *spec.mutable_targets() = request.targets();
   return spec.SerializeAsString();
+}
+
+// The same text for targets that a worker reads alike: options of different names may stand in any order.
+std::string RecipeOf(const v1::CreateJobRequest& request) {
+  v1::CreateJobRequest recipe;
+  *recipe.mutable_targets() = request.targets();
+  for (v1::Target& target : *recipe.mutable_targets()) {
+    std::stable_sort(target.mutable_options()->begin(), target.mutable_options()->end(),
+                     [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  }
+  return Sha256Hex(recipe.SerializeAsString());
 }
 
 absl::Status CheckTarget(const v1::Engine& engine, const v1::Target& target, const std::string& field) {
@@ -74,6 +91,9 @@ absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) c
   if (request.targets_size() > kMaxTargetsPerJob)
     return InvalidField("targets", absl::StrCat("has more than ", kMaxTargetsPerJob));
   if (request.request_id().size() > 128) return InvalidField("request_id", "is longer than 128 bytes");
+  if (std::abs(request.priority()) > kHighestPriority)
+    return InvalidField("priority",
+                        absl::StrCat("is not between -", kHighestPriority, " and ", kHighestPriority));
   if (request.labels_size() > 64) return InvalidField("labels", "has more than 64");
   for (const auto& [key, value] : request.labels()) {
     if (key.empty() || key.size() > 63 || value.size() > 255) {
@@ -93,11 +113,11 @@ absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) c
   return absl::OkStatus();
 }
 
-void JobServiceImpl::PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::CreateJobRequest& request,
-                              v1::CreateJobResponse* response) {
+void JobServiceImpl::PlanOnly(const std::string& tenant, grpc::ServerUnaryReactor* reactor,
+                              const v1::CreateJobRequest& request, v1::CreateJobResponse* response) {
   absl::StatusOr<std::string> model = ParseName("models", request.model());
   absl::StatusOr<std::string> task =
-      model.ok() ? context_.catalogue.QueuePlan(*model, SpecOf(request)) : model;
+      model.ok() ? context_.catalogue.QueuePlan(tenant, *model, SpecOf(request)) : model;
   if (!task.ok()) return reactor->Finish(ToGrpc(task.status()));
   dispatcher_.WaitForPlan(*task, kPlanWait, [reactor, response](absl::StatusOr<std::string> plan) {
     if (plan.ok()) response->mutable_plan()->ParseFromString(*plan);
@@ -105,38 +125,50 @@ void JobServiceImpl::PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::Creat
   });
 }
 
-absl::Status JobServiceImpl::Queue(const v1::CreateJobRequest& request, v1::CreateJobResponse& response) {
-  ASSIGN_OR_RETURN(std::string model, ParseName("models", request.model()));
-  const std::map<std::string, std::string> labels(request.labels().begin(), request.labels().end());
-  ASSIGN_OR_RETURN(JobRecord job,
-                   context_.catalogue.CreateJob(model, SpecOf(request), labels, request.request_id()));
+absl::Status JobServiceImpl::Queue(const std::string& tenant, const v1::CreateJobRequest& request,
+                                   v1::CreateJobResponse& response) {
+  NewJob wanted;
+  ASSIGN_OR_RETURN(wanted.model_id, ParseName("models", request.model()));
+  wanted.targets_blob = SpecOf(request);
+  wanted.labels.insert(request.labels().begin(), request.labels().end());
+  wanted.request_id = request.request_id();
+  wanted.priority = request.priority();
+  wanted.recipe = RecipeOf(request);
+  wanted.engine = context_.engines.Get().value_or(v1::Engine()).version();
+  wanted.use_cache = !request.no_cache();
+  ASSIGN_OR_RETURN(const JobRecord job, context_.catalogue.CreateJob(tenant, wanted));
   *response.mutable_job() = ToProto(job);
   for (const v1::Target& target : request.targets()) {
     context_.metrics.jobs_submitted.Add({{"format", target.format()}, {"scheme", target.scheme()}})
         .Increment();
   }
-  spdlog::info("jobs/{} queued: {} targets of models/{}", job.id, request.targets_size(), model);
+  if (job.cached) context_.metrics.cached_jobs.Increment();
+  spdlog::info("jobs/{} {}: {} targets of models/{}", job.id,
+               job.cached ? "answered from the cache" : "queued", request.targets_size(), job.model_id);
   return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext* call,
                                                     const v1::CreateJobRequest* request,
                                                     v1::CreateJobResponse* response) {
-  absl::Status status = CheckRequest(*request);
+  const absl::StatusOr<Caller> caller = context_.access.Check(*call, "/quantd.v1.JobService/CreateJob");
+  absl::Status status = caller.status();
+  if (status.ok()) status = CheckRequest(*request);
   if (!status.ok() || !request->validate_only()) {
-    if (status.ok()) status = Queue(*request, *response);
+    if (status.ok()) status = CountQuota(context_, Queue(caller->tenant, *request, *response));
     return Finish(call, status);
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  PlanOnly(reactor, *request, response);
+  PlanOnly(caller->tenant, reactor, *request, response);
   return reactor;
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* call,
                                                  const v1::GetJobRequest* request, v1::Job* response) {
   return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/GetJob"));
     ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(id));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(caller.tenant, id));
     *response = ToProto(job);
     return absl::OkStatus();
   }());
@@ -146,6 +178,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
                                                    const v1::ListJobsRequest* request,
                                                    v1::ListJobsResponse* response) {
   return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/ListJobs"));
     ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
     JobFilter filter;
     if (request->state() != v1::Job::STATE_UNSPECIFIED)
@@ -155,7 +188,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
     }
     filter.labels.insert(request->labels().begin(), request->labels().end());
     ASSIGN_OR_RETURN(Page<JobRecord> page,
-                     context_.catalogue.ListJobs(filter, page_size, request->page_token()));
+                     context_.catalogue.ListJobs(caller.tenant, filter, page_size, request->page_token()));
     for (const JobRecord& record : page.records) *response->add_jobs() = ToProto(record);
     response->set_next_page_token(page.next_token);
     return absl::OkStatus();
@@ -165,8 +198,9 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext* call,
                                                     const v1::CancelJobRequest* request, v1::Job* response) {
   return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/CancelJob"));
     ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(id));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(caller.tenant, id));
     spdlog::info("jobs/{} cancel requested", id);
     *response = ToProto(job);
     return absl::OkStatus();
@@ -177,11 +211,12 @@ grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext*
                                                     const v1::DeleteJobRequest* request,
                                                     google::protobuf::Empty* /*response*/) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, reactor, request] {
+  context_.disk.Submit([this, call, reactor, request] {
     reactor->Finish(ToGrpc([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/DeleteJob"));
       ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-      ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(id));
-      RemoveObjects(context_, keys);
+      ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(caller.tenant, id));
+      RemoveUnneeded(context_, keys);
       spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
       return absl::OkStatus();
     }()));
@@ -189,9 +224,10 @@ grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext*
   return reactor;
 }
 
-grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* /*call*/,
+grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* call,
                                                                  const v1::WatchJobRequest* request) {
-  return StartWatch(context_.catalogue, hub_, *request);
+  return StartWatch(context_.catalogue, hub_, context_.access.Check(*call, "/quantd.v1.JobService/WatchJob"),
+                    *request);
 }
 
 }  // namespace quantd

@@ -7,8 +7,8 @@
 
 namespace quantd {
 
-// Details travel in grpc-status-details-bin: BadRequest, PreconditionFailure, ResourceInfo or RetryInfo, from
-// the status's payloads.
+// Details travel in grpc-status-details-bin: BadRequest, PreconditionFailure, ResourceInfo, QuotaFailure or
+// RetryInfo, from the status's payloads.
 grpc::Status ToGrpc(const absl::Status& status);
 
 }  // namespace quantd

@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/quota.h"
 #include "base/status.h"
 
 namespace quantd {
 namespace {
 
 constexpr int64_t kSyncBytes = int64_t{32} << 20;
+constexpr absl::Duration kStreamRetry = absl::Seconds(5);
 
 // The digest of what an earlier life of the server received.
 absl::StatusOr<Sha256> DigestOf(ResumableUpload& upload) {
@@ -55,7 +57,7 @@ absl::Status UploadSession::Finish(const std::string& object_key) {
 }
 
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const UploadName& name) {
-  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.upload_id));
+  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.tenant, name.upload_id));
   if (record.blob.sha256 != name.blob.sha256 || record.blob.size != name.blob.size) {
     return InvalidField("resource_name", "names another blob than its upload");
   }
@@ -65,10 +67,29 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const Upload
   return std::make_unique<UploadSession>(std::move(upload), name, record.path, std::move(digest), position);
 }
 
+absl::Status UploadSessions::BeginStream(const std::string& tenant) {
+  const int64_t most = context_.tenants.LimitsOf(tenant).upload_streams;
+  std::lock_guard lock(mutex_);
+  int64_t& streams = streams_[tenant];
+  if (most > 0 && streams >= most) {
+    return QuotaExceeded(tenant, "upload_streams",
+                         absl::StrCat(most, " uploads are running, which is all it may have"), kStreamRetry);
+  }
+  ++streams;
+  return absl::OkStatus();
+}
+
+void UploadSessions::EndStream(const std::string& tenant) {
+  std::lock_guard lock(mutex_);
+  if (--streams_[tenant] == 0) streams_.erase(tenant);
+}
+
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const UploadName& name) {
   {
     std::lock_guard lock(mutex_);
     auto [found, is_new] = sessions_.try_emplace(name.upload_id);
+    if (is_new) found->second.tenant = name.tenant;
+    if (found->second.tenant != name.tenant) return ResourceNotFound("upload", name.upload_id);
     if (!is_new && found->second.session == nullptr) {
       return RetryAfter(absl::StatusCode::kAborted, "another stream is sending this blob", absl::Seconds(1));
     }
@@ -89,7 +110,7 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const Upload
 }
 
 void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
-  const std::string id = session->name().upload_id;
+  const std::string id = session->name().upload_id, tenant = session->name().tenant;
   // Without a flush the digest would be ahead of the durable bytes.
   const bool durable = session->Sync().ok();
   std::lock_guard lock(mutex_);
@@ -103,7 +124,7 @@ void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
     return;
   }
   const int64_t size = session->durable();
-  sessions_[id] = {std::move(session), size, ++uses_, false};
+  sessions_[id] = {tenant, std::move(session), size, ++uses_, false};
   CloseOldest();
 }
 
@@ -139,10 +160,10 @@ absl::StatusOr<int64_t> UploadSessions::DurableSize(const UploadName& name) {
   {
     std::lock_guard lock(mutex_);
     auto found = sessions_.find(name.upload_id);
-    if (found != sessions_.end()) return found->second.durable;
+    if (found != sessions_.end() && found->second.tenant == name.tenant) return found->second.durable;
   }
   // Checks the name; an upload without bytes is not opened for that.
-  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.upload_id));
+  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.tenant, name.upload_id));
   ASSIGN_OR_RETURN(uint64_t size, context_.objects.UploadSize(record.id));
   if (size == 0) return 0;
   ASSIGN_OR_RETURN(std::unique_ptr<UploadSession> session, Take(name));

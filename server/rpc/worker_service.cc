@@ -6,8 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
-#include "server/rpc/model_service.h"
 #include "server/rpc/status_mapping.h"
 
 namespace quantd {
@@ -62,19 +63,21 @@ absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseReco
   out.set_kind(static_cast<v1::TaskKind>(lease.task.kind));
   SetDuration(context_.options.lease, out.mutable_lease());
   out.set_attempt(lease.attempt);
-  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.model_id));
+  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.tenant, lease.task.model_id));
+  out.set_tenant(lease.task.tenant);
   out.set_model(absl::StrCat("models/", model.id));
   out.set_model_display_name(model.display_name);
   const v1::Model message = ToProto(model);
   for (int i = 0; i < message.files_size(); ++i) {
     v1::SourceFile* file = out.add_files();
     *file->mutable_file() = message.files(i);
-    ASSIGN_OR_RETURN(*file->mutable_object_key(),
-                     context_.catalogue.FindBlob(model.files[static_cast<size_t>(i)].blob));
+    ASSIGN_OR_RETURN(
+        *file->mutable_object_key(),
+        context_.catalogue.FindBlob(lease.task.tenant, model.files[static_cast<size_t>(i)].blob));
   }
   std::string targets = lease.task.targets_blob;
   if (lease.task.kind == TaskKind::kQuantize) {
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.job_id));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.tenant, lease.task.job_id));
     targets = job.targets_blob;
     out.set_job(absl::StrCat("jobs/", job.id));
     out.set_artifact_prefix(absl::StrCat("artifacts/", job.id, "/", lease.token));
@@ -110,10 +113,11 @@ absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) 
   for (const v1::PublishedObject& object : request.job().objects()) {
     artifacts.push_back({{object.sha256(), object.size()}, object.object_key()});
   }
-  ASSIGN_OR_RETURN(std::vector<std::string> superfluous,
+  ASSIGN_OR_RETURN(const JobCompletion completion,
                    context_.catalogue.CompleteJob(request.task_id(), request.fencing_token(),
                                                   request.job().SerializeAsString(), artifacts));
-  RemoveObjects(context_, superfluous);
+  RemoveObjects(context_, completion.superfluous);
+  CountQuota(context_, completion.outcome).IgnoreError();  // it is the job's, not the worker's
   return absl::OkStatus();
 }
 

@@ -74,6 +74,10 @@ absl::Status Catalogue::LockContent(Change& change) {
   return change.sql.Prepare(change.sql.dialect().lock_content)->Run();
 }
 
+absl::Status Catalogue::LockQueue(Change& change) {
+  return change.sql.Prepare(change.sql.dialect().lock_queue)->Run();
+}
+
 absl::Status Catalogue::LockTasks(Change& change, const char* column, const std::string& value) {
   return change.sql
       .Prepare(absl::StrCat("SELECT id FROM tasks WHERE ", column, "=? ORDER BY sequence",

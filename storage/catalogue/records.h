@@ -7,9 +7,22 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace quantd {
+
+// Whose records are when nobody has to say who they are. A tenant is a name of [a-z0-9-], at most 63 bytes.
+inline constexpr char kDefaultTenant[] = "default";
+
+// What a tenant may have at a time; 0 is no limit.
+struct TenantLimits {
+  double weight = 1;  // share of the workers while several tenants' jobs wait; more than 0
+  int64_t stored_bytes = 0;
+  int64_t queued_jobs = 0;
+  int64_t running_jobs = 0;
+  int64_t upload_streams = 0;  // of one server
+};
 
 struct BlobId {
   std::string sha256;
@@ -18,9 +31,10 @@ struct BlobId {
   bool operator==(const BlobId&) const = default;
 };
 
-// A blob that is not complete. The id is the same for everybody who sends that blob.
+// A blob that is not complete. The id is the same for everybody of the tenant who sends that blob.
 struct UploadRecord {
   std::string id;  // a UUID
+  std::string tenant;
   BlobId blob;
   std::string path;  // of the first file that has these bytes, for messages
 };
@@ -29,6 +43,27 @@ struct UploadRecord {
 struct Unneeded {
   std::vector<std::string> object_keys;
   std::vector<std::string> upload_ids;
+};
+
+// How long what nobody uses is kept; zero is for ever.
+struct Retention {
+  absl::Duration artifacts;  // of ended jobs, since they ended or were fetched; their jobs go with them
+  absl::Duration models;     // since they were made, planned for, or used by a job
+  absl::Duration
+      uploads;  // of models whose files are not all there, since bytes came; their models go with them
+};
+
+// What a collection takes away.
+struct Collection {
+  struct Record {
+    std::string tenant;
+    std::string id;
+  };
+  std::vector<Record> models;
+  std::vector<Record> jobs;
+  std::vector<std::string> upload_ids;
+  int64_t objects = 0;  // of blobs that nothing needs any more, and their bytes
+  int64_t object_bytes = 0;
 };
 
 enum class ModelState { kUploading = 1, kInspecting = 2, kReady = 3, kFailed = 4 };
@@ -42,6 +77,7 @@ struct ModelFileRecord {
 
 struct ModelRecord {
   std::string id;
+  std::string tenant;
   std::string display_name;
   ModelState state = ModelState::kUploading;
   absl::Time create_time;
@@ -69,9 +105,12 @@ struct JobProgressRecord {
 
 struct JobRecord {
   std::string id;
+  std::string tenant;
   std::string model_id;
   std::string targets_blob;
   std::map<std::string, std::string> labels;
+  int priority = 0;
+  bool cached = false;  // has the artifacts of an earlier equal job
   JobState state = JobState::kQueued;
   bool cancel_requested = false;
   absl::Time create_time;
@@ -110,8 +149,22 @@ struct EventRecord {
   JobState state = JobState::kQueued;
 };
 
+// What a job is made of.
+struct NewJob {
+  std::string model_id;
+  std::string targets_blob{};
+  std::map<std::string, std::string> labels{};
+  std::string request_id{};  // may be empty
+  int priority = 0;          // before age, among the tenant's own jobs; the larger one is first
+  // Equal ones of one model's sources and one engine write the same bytes; empty: nobody knows.
+  std::string recipe{};
+  std::string engine{};   // version that is to run it, for the cache
+  bool use_cache = true;  // ends at once with the artifacts of an earlier equal job
+};
+
 // An event as it happened.
 struct JobNews {
+  std::string tenant;
   std::string job_id;
   EventType type = EventType::kCreated;
   RetryReason retry_reason = RetryReason::kNone;  // of kRetrying
@@ -121,10 +174,12 @@ enum class TaskKind { kInspect = 1, kPlan = 2, kQuantize = 3 };
 
 struct TaskRecord {
   std::string id;
+  std::string tenant;
   TaskKind kind = TaskKind::kInspect;
   std::string model_id;
   std::string job_id;        // of kQuantize
   std::string targets_blob;  // of kPlan
+  int64_t priority = 0;      // of kQuantize
 };
 
 // A task in a worker's hands until `expires`.
@@ -138,6 +193,12 @@ struct LeaseRecord {
 struct ArtifactRecord {
   BlobId blob;
   std::string object_key;
+};
+
+// What became of a job that its worker completed.
+struct JobCompletion {
+  std::vector<std::string> superfluous;  // object keys, of blobs that were there already or are not kept
+  absl::Status outcome;                  // why it failed though its worker succeeded
 };
 
 // Counts at one moment, for metrics.
