@@ -108,10 +108,13 @@ class Server {
     if (flags_.catalogue.empty())
       flags_.catalogue = absl::StrCat("sqlite:", flags_.data_dir, "/catalogue.db");
     CatalogueOptions options;
+    // Neither has an answer to give for a while when it can't be reached.
+    spdlog::info("opens the objects in {} and the catalogue", flags_.objects);
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
+    engines_ = std::make_unique<EngineRegistry>(*catalogue_);
     context_ = std::make_unique<ServerContext>(
-        ServerContext{*catalogue_, *objects_, engines_, metrics_, disk_, options});
+        ServerContext{*catalogue_, *objects_, *engines_, metrics_, disk_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -126,6 +129,7 @@ class Server {
                dispatcher.Wake();
              }});
     RETURN_IF_ERROR(catalogue_->DropAllPlans());
+    RETURN_IF_ERROR(catalogue_->ForgetAllWorkers());
     RETURN_IF_ERROR(SettleBlobs(*context_));
     dispatcher_->Start();
     RETURN_IF_ERROR(StartGrpc());
@@ -135,11 +139,11 @@ class Server {
                                   RefreshMetrics(*context_, *dispatcher_);
                                   return metrics_.Render();
                                 },
-                                [this] { return !draining_ && engines_.Get().has_value(); }));
+                                [this] { return !draining_ && engines_->Get().has_value(); }));
     supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
         flags_.workers, flags_.worker_threads, flags_.worker_device, address_, flags_.objects,
         flags_.log_format, [this](const std::string& worker_id, const std::string& how) {
-          engines_.Forget(worker_id);
+          engines_->Forget(worker_id);
           dispatcher_->WorkerEnded(worker_id, how);
         }});
     std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
@@ -218,12 +222,12 @@ class Server {
   Flags flags_;
   SystemClock clock_;
   Executor disk_{kDiskThreads};
-  EngineRegistry engines_;
   Metrics metrics_{kServerVersion};
   RunningCalls running_calls_;
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<EngineRegistry> engines_;
   std::unique_ptr<ServerContext> context_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<UploadSessions> uploads_;

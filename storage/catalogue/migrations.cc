@@ -69,6 +69,10 @@ ALTER TABLE jobs_new RENAME TO jobs;
 CREATE INDEX jobs_by_model ON jobs(model_id);
 ALTER TABLE tasks ADD COLUMN error_field TEXT NOT NULL DEFAULT '';
 )sql"},
+    // What workers report to one server, for the others.
+    {5, R"sql(
+CREATE TABLE workers (id TEXT PRIMARY KEY, engine TEXT NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+)sql"},
 };
 
 // PostgreSQL came with version 2.
@@ -120,6 +124,9 @@ CREATE INDEX tasks_by_model ON tasks(model_id);
 CREATE INDEX tasks_by_job ON tasks(job_id);
 CREATE TABLE fencing (token BIGINT NOT NULL);
 INSERT INTO fencing VALUES (0);
+)sql"},
+    {5, R"sql(
+CREATE TABLE workers (id TEXT PRIMARY KEY, engine BYTEA NOT NULL, seen BIGINT NOT NULL);
 )sql"},
 };
 

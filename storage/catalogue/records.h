@@ -140,6 +140,13 @@ struct ArtifactRecord {
   std::string object_key;
 };
 
+// A worker as it reported last, to whichever server.
+struct WorkerRecord {
+  std::string id;
+  std::string engine_blob;
+  absl::Duration silence;  // since then
+};
+
 // Counts at one moment, for metrics.
 struct CatalogueStatistics {
   std::map<JobState, int64_t> jobs;
