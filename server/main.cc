@@ -23,6 +23,7 @@
 #include "server/metrics/refresh.h"
 #include "server/queue/dispatcher.h"
 #include "server/queue/watch_hub.h"
+#include "server/rpc/blob_service.h"
 #include "server/rpc/byte_stream_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
@@ -46,6 +47,7 @@ struct Flags {
   std::string log_format = "text";
   std::string catalogue;
   std::string objects;
+  std::string presigned_reads = "on";
 };
 
 std::string DefaultDataDir() {
@@ -86,6 +88,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->envname("QUANTD_CATALOGUE");
   app.add_option("--objects", flags.objects, "file:DIR or s3://BUCKET/PREFIX; default: the data folder")
       ->envname("QUANTD_OBJECTS");
+  app.add_option("--presigned-reads", flags.presigned_reads,
+                 "on: clients get URLs to read from S3 themselves; off: all bytes go through quantd")
+      ->envname("QUANTD_PRESIGNED_READS")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
 }
 
@@ -190,6 +197,7 @@ class Server {
     capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
     jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
     workers_ = std::make_unique<WorkerServiceImpl>(*context_, *dispatcher_);
+    blobs_ = std::make_unique<BlobServiceImpl>(*context_, flags_.presigned_reads == "on");
     bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_, *uploads_);
     grpc::ServerBuilder builder;
     int port = 0;
@@ -208,7 +216,7 @@ class Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(2 * kMaxChunkBytes));
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get()}) {
+             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), blobs_.get(), bytes_.get()}) {
       builder.RegisterService(service);
     }
     grpc_ = builder.BuildAndStart();
@@ -235,6 +243,7 @@ class Server {
   std::unique_ptr<CapabilityServiceImpl> capabilities_;
   std::unique_ptr<JobServiceImpl> jobs_;
   std::unique_ptr<WorkerServiceImpl> workers_;
+  std::unique_ptr<BlobServiceImpl> blobs_;
   std::unique_ptr<ByteStreamServiceImpl> bytes_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<HttpEndpoint> http_;
