@@ -121,7 +121,7 @@ class Server {
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
     engines_ = std::make_unique<EngineRegistry>(*catalogue_);
     context_ = std::make_unique<ServerContext>(
-        ServerContext{*catalogue_, *objects_, *engines_, metrics_, disk_, options});
+        ServerContext{*catalogue_, *objects_, *engines_, metrics_, access_, disk_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -231,6 +231,7 @@ class Server {
   SystemClock clock_;
   Executor disk_{kDiskThreads};
   Metrics metrics_{kServerVersion};
+  Access access_;
   RunningCalls running_calls_;
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;

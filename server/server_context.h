@@ -6,6 +6,7 @@
 #include "server/engine_registry.h"
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/caller.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/objects/object_store.h"
 
@@ -24,6 +25,7 @@ struct ServerContext {
   ObjectStore& objects;
   EngineRegistry& engines;
   Metrics& metrics;
+  const Access& access;
   Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
 };

@@ -44,8 +44,8 @@ class Times {
   }
   void Print(const std::string& what) {
     std::sort(all_.begin(), all_.end());
-    std::printf("%-48s median %7.2f ms   99 %% %7.2f ms   most %7.2f ms\n", what.c_str(), all_[all_.size() / 2],
-                all_[all_.size() * 99 / 100], all_.back());
+    std::printf("%-48s median %7.2f ms   99 %% %7.2f ms   most %7.2f ms\n", what.c_str(),
+                all_[all_.size() / 2], all_[all_.size() * 99 / 100], all_.back());
     std::fflush(stdout);
   }
 
@@ -169,7 +169,8 @@ int64_t ResidentBytes(pid_t pid) {
 // Counts the events of one job that reach many streams.
 class Watchers {
  public:
-  Watchers(const ServerProcess& server, const std::string& job, int count) : stub_(v1::JobService::NewStub(server.channel())) {
+  Watchers(const ServerProcess& server, const std::string& job, int count)
+      : stub_(v1::JobService::NewStub(server.channel())) {
     request_.set_name(job);
     for (int i = 0; i < count; ++i) streams_.push_back(std::make_unique<Stream>(*this));
   }

@@ -15,7 +15,8 @@ class BlobServiceImpl final : public v1::BlobService::CallbackService {
                                        const v1::GetBlobUrlRequest* request, v1::BlobUrl* response) override;
 
  private:
-  absl::Status MakeUrl(const v1::GetBlobUrlRequest& request, v1::BlobUrl& response);
+  absl::Status MakeUrl(const grpc::CallbackServerContext& call, const v1::GetBlobUrlRequest& request,
+                       v1::BlobUrl& response);
 
   ServerContext& context_;
   const bool gives_urls_;

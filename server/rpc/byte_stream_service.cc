@@ -21,8 +21,9 @@ using google::bytestream::WriteResponse;
 // executor. Whoever calls Finish or starts an operation lets go: the reactor may be gone then.
 class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
  public:
-  ReadReactor(ServerContext& context, const ReadRequest& request) : disk_(context.disk) {
-    if (absl::Status status = Open(context, request); !status.ok()) {
+  ReadReactor(ServerContext& context, const grpc::CallbackServerContext& call, const ReadRequest& request)
+      : disk_(context.disk) {
+    if (absl::Status status = Open(context, call, request); !status.ok()) {
       Finish(ToGrpc(status));
     } else {
       disk_.Submit([this] { WriteNext(); });
@@ -35,13 +36,15 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
   void OnDone() override { delete this; }
 
  private:
-  absl::Status Open(ServerContext& context, const ReadRequest& request) {
+  absl::Status Open(ServerContext& context, const grpc::CallbackServerContext& call,
+                    const ReadRequest& request) {
+    ASSIGN_OR_RETURN(const Caller caller, context.access.Check(call, "/google.bytestream.ByteStream/Read"));
     ASSIGN_OR_RETURN(BlobId blob, ParseBlobName(request.resource_name()));
     if (request.read_limit() < 0) return InvalidField("read_limit", "is negative");
     if (request.read_offset() < 0 || request.read_offset() > blob.size) {
       return absl::OutOfRangeError(absl::StrCat("read_offset: the blob has ", blob.size, " bytes"));
     }
-    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(blob));
+    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(caller.tenant, blob));
     ASSIGN_OR_RETURN(file_, context.objects.OpenForRead(key));
     position_ = static_cast<uint64_t>(request.read_offset());
     end_ = file_->size();
@@ -73,10 +76,17 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
 // above, whoever calls Finish or starts an operation lets go.
 class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
  public:
-  WriteReactor(ServerContext& context, UploadSessions& sessions, WriteResponse* response)
+  WriteReactor(ServerContext& context, UploadSessions& sessions, const grpc::CallbackServerContext& call,
+               WriteResponse* response)
       : context_(context), sessions_(sessions), response_(response) {
     context_.metrics.upload_sessions_active.Increment();
-    StartRead(&request_);
+    absl::StatusOr<Caller> caller = context_.access.Check(call, "/google.bytestream.ByteStream/Write");
+    if (!caller.ok()) {
+      Finish(ToGrpc(caller.status()));
+    } else {
+      tenant_ = caller->tenant;
+      StartRead(&request_);
+    }
   }
 
   void OnReadDone(bool ok) override {
@@ -128,7 +138,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   // True: the store has the blob already, and the stream is done.
   absl::StatusOr<bool> Begin() {
     resource_name_ = request_.resource_name();
-    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(resource_name_));
+    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(tenant_, resource_name_));
     ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
     if (present) {
       response_->set_committed_size(name.blob.size);
@@ -156,10 +166,10 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   absl::Status Record(const UploadName& name, const std::string& key) {
-    absl::Status status = context_.catalogue.FinishUpload(name.upload_id, key);
+    absl::Status status = context_.catalogue.FinishUpload(name.tenant, name.upload_id, key);
     if (!absl::IsNotFound(status)) return status;
     // Somebody recorded it already, or its last model was deleted meanwhile.
-    const absl::Status found = context_.catalogue.FindBlob(name.blob).status();
+    const absl::Status found = context_.catalogue.FindBlob(name.tenant, name.blob).status();
     if (!absl::IsNotFound(found)) return found;
     RETURN_IF_ERROR(context_.objects.Remove(key));
     return status;
@@ -172,6 +182,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   ServerContext& context_;
   UploadSessions& sessions_;
   WriteResponse* response_;
+  std::string tenant_;
   WriteRequest request_;
   std::string resource_name_;
   std::unique_ptr<UploadSession> session_;
@@ -180,23 +191,25 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<ReadResponse>* ByteStreamServiceImpl::Read(grpc::CallbackServerContext* /*call*/,
+grpc::ServerWriteReactor<ReadResponse>* ByteStreamServiceImpl::Read(grpc::CallbackServerContext* call,
                                                                     const ReadRequest* request) {
-  return new ReadReactor(context_, *request);
+  return new ReadReactor(context_, *call, *request);
 }
 
-grpc::ServerReadReactor<WriteRequest>* ByteStreamServiceImpl::Write(grpc::CallbackServerContext* /*call*/,
+grpc::ServerReadReactor<WriteRequest>* ByteStreamServiceImpl::Write(grpc::CallbackServerContext* call,
                                                                     WriteResponse* response) {
-  return new WriteReactor(context_, sessions_, response);
+  return new WriteReactor(context_, sessions_, *call, response);
 }
 
 grpc::ServerUnaryReactor* ByteStreamServiceImpl::QueryWriteStatus(
     grpc::CallbackServerContext* call, const google::bytestream::QueryWriteStatusRequest* request,
     google::bytestream::QueryWriteStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, reactor, request, response] {
+  context_.disk.Submit([this, call, reactor, request, response] {
     reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(UploadName name, ParseUploadName(request->resource_name()));
+      ASSIGN_OR_RETURN(const Caller caller,
+                       context_.access.Check(*call, "/google.bytestream.ByteStream/QueryWriteStatus"));
+      ASSIGN_OR_RETURN(UploadName name, ParseUploadName(caller.tenant, request->resource_name()));
       ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
       if (present) {
         response->set_committed_size(name.blob.size);

@@ -29,9 +29,10 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
  private:
   // Format, scheme and option names against what the workers reported.
   absl::Status CheckRequest(const v1::CreateJobRequest& request) const;
-  void PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::CreateJobRequest& request,
-                v1::CreateJobResponse* response);
-  absl::Status Queue(const v1::CreateJobRequest& request, v1::CreateJobResponse& response);
+  void PlanOnly(const std::string& tenant, grpc::ServerUnaryReactor* reactor,
+                const v1::CreateJobRequest& request, v1::CreateJobResponse* response);
+  absl::Status Queue(const std::string& tenant, const v1::CreateJobRequest& request,
+                     v1::CreateJobResponse& response);
 
   ServerContext& context_;
   Dispatcher& dispatcher_;

@@ -59,17 +59,17 @@ absl::StatusOr<int> PageSize(int requested) {
   return requested == 0 ? 50 : requested;
 }
 
-absl::StatusOr<int64_t> ModelServiceImpl::BytesOfUpload(const BlobId& blob) {
-  const absl::StatusOr<UploadRecord> upload = context_.catalogue.FindUpload(blob);
+absl::StatusOr<int64_t> ModelServiceImpl::BytesOfUpload(const std::string& tenant, const BlobId& blob) {
+  const absl::StatusOr<UploadRecord> upload = context_.catalogue.FindUpload(tenant, blob);
   if (absl::IsNotFound(upload.status())) return 0;
   RETURN_IF_ERROR(upload.status());
-  const UploadName name{upload->id, blob};
+  const UploadName name{tenant, upload->id, blob};
   ASSIGN_OR_RETURN(bool complete, HasBlob(context_, name));
   if (complete) return blob.size;
   return uploads_.DurableSize(name);
 }
 
-absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
+absl::Status ModelServiceImpl::Create(const std::string& tenant, const v1::CreateModelRequest& request,
                                       v1::CreateModelResponse& response) {
   ASSIGN_OR_RETURN(std::vector<ModelFileRecord> files, ReadFiles(request));
   if (request.display_name().size() > 200) return InvalidField("display_name", "is longer than 200 bytes");
@@ -79,14 +79,14 @@ absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
   int64_t missing_bytes = 0, present_bytes = 0;
   for (const ModelFileRecord& file : files) {
     if (!seen.insert({file.blob.sha256, file.blob.size}).second) continue;
-    absl::StatusOr<std::string> key = context_.catalogue.FindBlob(file.blob);
+    absl::StatusOr<std::string> key = context_.catalogue.FindBlob(tenant, file.blob);
     if (key.ok()) {
       present_bytes += file.blob.size;
       continue;
     }
     if (!absl::IsNotFound(key.status())) return key.status();
-    ASSIGN_OR_RETURN(const int64_t stored, BytesOfUpload(file.blob));
-    if (stored == file.blob.size && context_.catalogue.FindBlob(file.blob).ok()) {
+    ASSIGN_OR_RETURN(const int64_t stored, BytesOfUpload(tenant, file.blob));
+    if (stored == file.blob.size && context_.catalogue.FindBlob(tenant, file.blob).ok()) {
       present_bytes += file.blob.size;
       continue;
     }
@@ -101,16 +101,16 @@ absl::Status ModelServiceImpl::Create(const v1::CreateModelRequest& request,
         absl::StrCat("the checkpoint needs ", missing_bytes, " bytes, but the store has room for ", *room),
         absl::Minutes(1));
   }
-  ASSIGN_OR_RETURN(ModelRecord model,
-                   context_.catalogue.CreateModel(request.display_name(), files, request.request_id()));
+  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.CreateModel(tenant, request.display_name(), files,
+                                                                     request.request_id()));
   *response.mutable_model() = ToProto(model);
   for (const ModelFileRecord& file : missing) {
     // It may have come meanwhile, by another model's upload.
-    if (context_.catalogue.FindBlob(file.blob).ok()) continue;
-    ASSIGN_OR_RETURN(UploadRecord upload, context_.catalogue.BeginUpload(file.blob));
+    if (context_.catalogue.FindBlob(tenant, file.blob).ok()) continue;
+    ASSIGN_OR_RETURN(UploadRecord upload, context_.catalogue.BeginUpload(tenant, file.blob));
     v1::MissingBlob* blob = response.add_missing();
     blob->set_path(file.path);
-    const UploadName name{upload.id, file.blob};
+    const UploadName name{tenant, upload.id, file.blob};
     blob->set_resource_name(UploadResourceName(name));
     ASSIGN_OR_RETURN(const int64_t durable, uploads_.DurableSize(name));
     blob->set_committed_size(durable);
@@ -124,8 +124,13 @@ grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerCont
                                                         const v1::CreateModelRequest* request,
                                                         v1::CreateModelResponse* response) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit(
-      [this, reactor, request, response] { reactor->Finish(ToGrpc(Create(*request, *response))); });
+  context_.disk.Submit([this, call, reactor, request, response] {
+    reactor->Finish(ToGrpc([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const Caller caller,
+                       context_.access.Check(*call, "/quantd.v1.ModelService/CreateModel"));
+      return Create(caller.tenant, *request, *response);
+    }()));
+  });
   return reactor;
 }
 
@@ -133,8 +138,9 @@ grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext
                                                      const v1::GetModelRequest* request,
                                                      v1::Model* response) {
   return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.ModelService/GetModel"));
     ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
-    ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(id));
+    ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(caller.tenant, id));
     *response = ToProto(model);
     return absl::OkStatus();
   }());
@@ -144,8 +150,10 @@ grpc::ServerUnaryReactor* ModelServiceImpl::ListModels(grpc::CallbackServerConte
                                                        const v1::ListModelsRequest* request,
                                                        v1::ListModelsResponse* response) {
   return Finish(call, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.ModelService/ListModels"));
     ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
-    ASSIGN_OR_RETURN(Page<ModelRecord> page, context_.catalogue.ListModels(page_size, request->page_token()));
+    ASSIGN_OR_RETURN(Page<ModelRecord> page,
+                     context_.catalogue.ListModels(caller.tenant, page_size, request->page_token()));
     for (const ModelRecord& record : page.records) {
       v1::Model* model = response->add_models();
       *model = ToProto(record);
@@ -161,10 +169,12 @@ grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerCont
                                                         const v1::DeleteModelRequest* request,
                                                         google::protobuf::Empty* /*response*/) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, reactor, request] {
+  context_.disk.Submit([this, call, reactor, request] {
     reactor->Finish(ToGrpc([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const Caller caller,
+                       context_.access.Check(*call, "/quantd.v1.ModelService/DeleteModel"));
       ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
-      ASSIGN_OR_RETURN(Unneeded unneeded, context_.catalogue.DeleteModel(id));
+      ASSIGN_OR_RETURN(Unneeded unneeded, context_.catalogue.DeleteModel(caller.tenant, id));
       RemoveObjects(context_, unneeded.object_keys);
       for (const std::string& upload : unneeded.upload_ids) {
         if (absl::Status status = uploads_.Discard(upload); !status.ok())
@@ -181,6 +191,9 @@ grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* CapabilityServiceImpl::GetCapabilities(
     grpc::CallbackServerContext* call, const v1::GetCapabilitiesRequest* /*request*/,
     v1::Capabilities* response) {
+  const absl::StatusOr<Caller> caller =
+      context_.access.Check(*call, "/quantd.v1.CapabilityService/GetCapabilities");
+  if (!caller.ok()) return Finish(call, caller.status());
   const std::optional<v1::Engine> engine = context_.engines.Get();
   if (!engine.has_value()) {
     return Finish(call, RetryAfter(absl::StatusCode::kUnavailable, "no worker has said yet what it can do",

@@ -19,10 +19,12 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
  public:
   WatchReactor(Catalogue& catalogue, WatchHub& hub) : catalogue_(catalogue), hub_(hub) {}
 
-  void Start(const v1::WatchJobRequest& request) {
+  void Start(const absl::StatusOr<Caller>& caller, const v1::WatchJobRequest& request) {
     absl::Status status = [&]() -> absl::Status {
+      RETURN_IF_ERROR(caller.status());
+      tenant_ = caller->tenant;
       ASSIGN_OR_RETURN(job_id_, ParseName("jobs", request.name()));
-      ASSIGN_OR_RETURN(JobRecord job, catalogue_.GetJob(job_id_));
+      ASSIGN_OR_RETURN(JobRecord job, catalogue_.GetJob(tenant_, job_id_));
       if (request.after_revision() < 0 || request.after_revision() > job.revision) {
         return absl::OutOfRangeError(
             absl::StrCat("after_revision: jobs/", job_id_, " has had ", job.revision, " events"));
@@ -72,13 +74,13 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
     if (finished_) return;
     if (events_.empty()) {
       constexpr int kBatch = 100;
-      absl::StatusOr<std::vector<EventRecord>> more = catalogue_.ListEvents(job_id_, last_, kBatch);
+      absl::StatusOr<std::vector<EventRecord>> more = catalogue_.ListEvents(tenant_, job_id_, last_, kBatch);
       if (!more.ok()) return FinishOnce(more.status());
       events_.assign(more->begin(), more->end());
     }
     if (events_.empty()) {
       // Nothing comes after the event that ended the job.
-      absl::StatusOr<JobRecord> job = catalogue_.GetJob(job_id_);
+      absl::StatusOr<JobRecord> job = catalogue_.GetJob(tenant_, job_id_);
       if (!job.ok()) return FinishOnce(job.status());
       if (IsEnded(job->state) && job->revision == last_) FinishOnce(absl::OkStatus());
       return;
@@ -98,6 +100,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
   Catalogue& catalogue_;
   WatchHub& hub_;
   std::mutex mutex_;
+  std::string tenant_;
   std::string job_id_;
   int64_t last_ = 0;
   std::deque<EventRecord> events_;
@@ -109,9 +112,10 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
 }  // namespace
 
 grpc::ServerWriteReactor<v1::JobEvent>* StartWatch(Catalogue& catalogue, WatchHub& hub,
+                                                   const absl::StatusOr<Caller>& caller,
                                                    const v1::WatchJobRequest& request) {
   auto* reactor = new WatchReactor(catalogue, hub);
-  reactor->Start(request);
+  reactor->Start(caller, request);
   return reactor;
 }
 

@@ -62,19 +62,21 @@ absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseReco
   out.set_kind(static_cast<v1::TaskKind>(lease.task.kind));
   SetDuration(context_.options.lease, out.mutable_lease());
   out.set_attempt(lease.attempt);
-  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.model_id));
+  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.tenant, lease.task.model_id));
+  out.set_tenant(lease.task.tenant);
   out.set_model(absl::StrCat("models/", model.id));
   out.set_model_display_name(model.display_name);
   const v1::Model message = ToProto(model);
   for (int i = 0; i < message.files_size(); ++i) {
     v1::SourceFile* file = out.add_files();
     *file->mutable_file() = message.files(i);
-    ASSIGN_OR_RETURN(*file->mutable_object_key(),
-                     context_.catalogue.FindBlob(model.files[static_cast<size_t>(i)].blob));
+    ASSIGN_OR_RETURN(
+        *file->mutable_object_key(),
+        context_.catalogue.FindBlob(lease.task.tenant, model.files[static_cast<size_t>(i)].blob));
   }
   std::string targets = lease.task.targets_blob;
   if (lease.task.kind == TaskKind::kQuantize) {
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.job_id));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.tenant, lease.task.job_id));
     targets = job.targets_blob;
     out.set_job(absl::StrCat("jobs/", job.id));
     out.set_artifact_prefix(absl::StrCat("artifacts/", job.id, "/", lease.token));

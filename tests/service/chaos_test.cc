@@ -44,9 +44,8 @@ v1::CreateJobRequest Request(const std::string& model, const char* target) {
 
 absl::StatusOr<v1::Job> Create(const Connection& connection, const v1::CreateJobRequest& request) {
   v1::CreateJobResponse response;
-  const absl::Status status = connection.Call([&](grpc::ClientContext& context) {
-    return connection.jobs->CreateJob(&context, request, &response);
-  });
+  const absl::Status status = connection.Call(
+      [&](grpc::ClientContext& context) { return connection.jobs->CreateJob(&context, request, &response); });
   if (!status.ok()) return status;
   return response.job();
 }

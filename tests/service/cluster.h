@@ -15,7 +15,8 @@
 
 namespace quantd {
 
-// The two stores start with the object; servers and workers are started and killed by the test. Not thread-safe.
+// The two stores start with the object; servers and workers are started and killed by the test. Not
+// thread-safe.
 class Cluster {
  public:
   static constexpr int kServers = 3;

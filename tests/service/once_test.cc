@@ -72,8 +72,8 @@ TEST_F(OnceTest, EndsWithZeroWhenNoJobComes) {
 }
 
 TEST_F(OnceTest, EndsWithOneWhenNoServerAnswers) {
-  WorkerProcess worker({"--server", "127.0.0.1:1", "--objects", SharedCluster().objects_url(), "--device", "cpu",
-                        "--once", "--once-wait", "1s"},
+  WorkerProcess worker({"--server", "127.0.0.1:1", "--objects", SharedCluster().objects_url(), "--device",
+                        "cpu", "--once", "--once-wait", "1s"},
                        Cluster::Environment(), SharedCluster().folder() + "/once.log");
   worker.Start();
   EXPECT_EQ(worker.Wait(), 1);

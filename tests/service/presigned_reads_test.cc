@@ -1,4 +1,5 @@
-// A fetch reads from the bucket itself where the server gives URLs, and from the server where they don't work.
+// A fetch reads from the bucket itself where the server gives URLs, and from the server where they don't
+// work.
 #include <gmock/gmock.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
@@ -41,7 +42,8 @@ class PlayedServer final : public v1::BlobService::Service, public google::bytes
                     grpc::ServerWriter<google::bytestream::ReadResponse>* writer) override {
     ++reads_;
     grpc::ClientContext context;
-    auto stream = google::bytestream::ByteStream::NewStub(SharedCluster().server(0).channel())->Read(&context, *request);
+    auto stream = google::bytestream::ByteStream::NewStub(SharedCluster().server(0).channel())
+                      ->Read(&context, *request);
     for (google::bytestream::ReadResponse response; stream->Read(&response);) writer->Write(response);
     return stream->Finish();
   }
@@ -173,9 +175,10 @@ TEST_F(PresignedReadsTest, AUrlThatCannotBeReachedIsToldAndTheServerReads) {
 }
 
 TEST_F(PresignedReadsTest, AServerThatGivesNoUrlsReadsWithoutAWord) {
-  ServerProcess server({.arguments = {"--presigned-reads", "off", "--catalogue", SharedCluster().postgres().Address(),
-                                      "--objects", SharedCluster().objects_url()},
-                        .environment = Cluster::Environment()});
+  ServerProcess server(
+      {.arguments = {"--presigned-reads", "off", "--catalogue", SharedCluster().postgres().Address(),
+                     "--objects", SharedCluster().objects_url()},
+       .environment = Cluster::Environment()});
   server.Start();
   EXPECT_THAT(Fetch(**Connection::Open({.server = server.address()})), IsEmpty());
 }

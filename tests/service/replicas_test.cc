@@ -202,7 +202,8 @@ TEST_F(ReplicasTest, AServerKnowsTheEngineOfWorkersThatReportToAnother) {
     v1::Capabilities capabilities;
     ASSERT_TRUE(At(i).capabilities->GetCapabilities(&context, {}, &capabilities).ok());
     EXPECT_EQ(capabilities.engine().version(), "toy");
-    EXPECT_THAT(HttpGet(SharedCluster().server(i).metrics_address(), "/readyz"), testing::HasSubstr("200 OK"));
+    EXPECT_THAT(HttpGet(SharedCluster().server(i).metrics_address(), "/readyz"),
+                testing::HasSubstr("200 OK"));
   }
 }
 
@@ -345,12 +346,12 @@ TEST_F(ReplicasTest, UploadJobWatchFetchAndDelete) {
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_EQ(event.type(), v1::JobEvent::SUCCEEDED);
   const v1::Job ended = GetJob(0, job.name());
-  const absl::Status fetched =
-      FetchResults(At(2), {ended.results().begin(), ended.results().end()}, SharedCluster().folder() + "/out");
+  const absl::Status fetched = FetchResults(At(2), {ended.results().begin(), ended.results().end()},
+                                            SharedCluster().folder() + "/out");
   ASSERT_TRUE(fetched.ok()) << fetched;
   for (const v1::ArtifactFile& file : ended.results(0).files()) {
-    EXPECT_EQ(std::filesystem::file_size(SharedCluster().folder() + "/out/" + ended.results(0).directory() + "/" +
-                                         file.path()),
+    EXPECT_EQ(std::filesystem::file_size(SharedCluster().folder() + "/out/" + ended.results(0).directory() +
+                                         "/" + file.path()),
               static_cast<uint64_t>(file.size()));
   }
   v1::DeleteJobRequest remove_job;

@@ -68,8 +68,8 @@ class StartFailureTest : public testing::Test {
 
 TEST_F(StartFailureTest, ABucketThatDoesNotExist) {
   good_.objects = SharedCluster().ObjectsUrl("nowhere");
-  ExpectRefused(good_, absl::StrCat("the bucket \"nowhere\" at ", SharedCluster().s3().endpoint(),
-                                    " does not exist"));
+  ExpectRefused(
+      good_, absl::StrCat("the bucket \"nowhere\" at ", SharedCluster().s3().endpoint(), " does not exist"));
 }
 
 TEST_F(StartFailureTest, ABucketWithoutPermission) {
@@ -105,7 +105,8 @@ TEST_F(StartFailureTest, ADatabaseThatIsAway) {
 TEST_F(StartFailureTest, ADatabaseOfANewerProgram) {
   good_.catalogue = Schema("newer");
   SharedCluster().Sql(
-      "CREATE TABLE newer.schema_version (version BIGINT NOT NULL); INSERT INTO newer.schema_version VALUES (1000)");
+      "CREATE TABLE newer.schema_version (version BIGINT NOT NULL); INSERT INTO newer.schema_version VALUES "
+      "(1000)");
   ExpectRefused(good_, "the catalogue has version 1000");
 }
 

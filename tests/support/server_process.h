@@ -18,7 +18,7 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";    // empty: not given as a flag
   std::vector<std::string> arguments{};  // more flags
   std::vector<std::string> environment{};
-  bool keep_log = false;  // in log(), not on the test's stderr
+  bool keep_log = false;      // in log(), not on the test's stderr
   bool keep_address = false;  // later starts listen where the first one did
 };
 
