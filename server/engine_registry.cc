@@ -28,6 +28,7 @@ void EngineRegistry::Set(const std::string& worker_id, const v1::Engine& engine)
   {
     std::lock_guard lock(mutex_);
     latest_ = engine;
+    latest_seen_ = now;
     Worker& worker = workers_[worker_id];
     const bool known = worker.recorded > now - kRecordEvery && worker.engine.SerializeAsString() == blob;
     worker.engine = engine;
@@ -67,10 +68,14 @@ void EngineRegistry::Refresh() {
   for (const WorkerRecord& record : *found) {
     v1::Engine engine;
     if (!engine.ParseFromString(record.engine_blob)) continue;
-    if (!latest_.has_value()) latest_ = engine;
+    // By this machine's clock, which may differ from the database's.
+    const absl::Time seen = now - record.silence;
+    if (seen > latest_seen_) {
+      latest_ = engine;
+      latest_seen_ = seen;
+    }
     Worker& worker = workers_[record.id];
-    // The clocks of two machines may differ by more than the silence: what counts is how long ago it was.
-    worker.seen = std::max(worker.seen, now - record.silence);
+    worker.seen = std::max(worker.seen, seen);
     worker.engine = std::move(engine);
   }
   DropSilent(now);

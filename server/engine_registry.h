@@ -43,6 +43,7 @@ class EngineRegistry {
   Catalogue& catalogue_;
   std::mutex mutex_;
   std::optional<v1::Engine> latest_;
+  absl::Time latest_seen_ = absl::InfinitePast();
   std::map<std::string, Worker> workers_;
   absl::Time refreshed_ = absl::InfinitePast();
 };
