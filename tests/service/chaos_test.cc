@@ -39,6 +39,8 @@ v1::CreateJobRequest Request(const std::string& model, const char* target) {
   v1::CreateJobRequest request;
   request.set_model(model);
   *request.add_targets() = *ParseTarget(target);
+  // Each job is to be worked on.
+  request.set_no_cache(true);
   return request;
 }
 
