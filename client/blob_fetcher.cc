@@ -37,9 +37,15 @@ absl::StatusOr<Sha256> DigestOf(const RandomAccessFile& file) {
 
 class BlobFetcher {
  public:
-  BlobFetcher(const Connection& connection, const v1::ArtifactFile& file, const std::string& path,
-              const OnProgress& on_progress)
-      : connection_(connection), file_(file), path_(path), part_(path + ".part"), on_progress_(on_progress) {}
+  BlobFetcher(const Connection& connection, DirectReads& direct, const v1::ArtifactFile& file,
+              const std::string& path, const OnProgress& on_progress)
+      : connection_(connection),
+        direct_(direct),
+        file_(file),
+        path_(path),
+        part_(path + ".part"),
+        on_progress_(on_progress),
+        resource_name_(absl::StrCat("blobs/", file.sha256(), "/", file.size())) {}
 
   absl::Status Run(const RetryLimits& limits) {
     ASSIGN_OR_RETURN(bool complete, IsComplete());
@@ -98,13 +104,27 @@ class BlobFetcher {
   }
 
   absl::Status Read(const RetryLimits& limits) {
+    RETURN_IF_ERROR(ReadDirectly(limits));
     return RetryUnavailable([&] { return offset_ == file_.size() ? absl::OkStatus() : ReadOnce(); },
                             [&] { return offset_; }, limits);
   }
 
+  // As much as comes that way.
+  absl::Status ReadDirectly(const RetryLimits& limits) {
+    DirectBlob blob(direct_, resource_name_);
+    while (direct_.usable() && offset_ < file_.size()) {
+      const int64_t count = std::min(DirectBlob::kMostBytes, file_.size() - offset_);
+      const absl::StatusOr<std::string> bytes = blob.Read(offset_, count, limits);
+      if (absl::IsUnimplemented(bytes.status())) return absl::OkStatus();
+      if (!bytes.ok()) return Annotate(bytes.status(), file_.path());
+      RETURN_IF_ERROR(Append(*bytes));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status ReadOnce() {
     ReadRequest request;
-    request.set_resource_name(absl::StrCat("blobs/", file_.sha256(), "/", file_.size()));
+    request.set_resource_name(resource_name_);
     request.set_read_offset(offset_);
     grpc::ClientContext context;
     connection_.Prepare(context);
@@ -147,10 +167,12 @@ class BlobFetcher {
   }
 
   const Connection& connection_;
+  DirectReads& direct_;
   const v1::ArtifactFile& file_;
   const std::string& path_;
   const std::string part_;
   const OnProgress& on_progress_;
+  const std::string resource_name_;
   UniqueFd fd_;
   Sha256 digest_;
   int64_t offset_ = 0;
@@ -158,9 +180,9 @@ class BlobFetcher {
 
 }  // namespace
 
-absl::Status FetchBlob(const Connection& connection, const v1::ArtifactFile& file, const std::string& path,
-                       const OnProgress& on_progress, const RetryLimits& limits) {
-  return BlobFetcher(connection, file, path, on_progress).Run(limits);
+absl::Status FetchBlob(const Connection& connection, DirectReads& direct, const v1::ArtifactFile& file,
+                       const std::string& path, const OnProgress& on_progress, const RetryLimits& limits) {
+  return BlobFetcher(connection, direct, file, path, on_progress).Run(limits);
 }
 
 }  // namespace quantd

@@ -12,6 +12,7 @@
 #include "client/retry.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
 #include "quantd/v1/admin_service.grpc.pb.h"
+#include "quantd/v1/blob_service.grpc.pb.h"
 #include "quantd/v1/capability_service.grpc.pb.h"
 #include "quantd/v1/job_service.grpc.pb.h"
 #include "quantd/v1/model_service.grpc.pb.h"
@@ -52,6 +53,7 @@ class Connection {
   std::unique_ptr<v1::JobService::Stub> jobs;
   std::unique_ptr<v1::CapabilityService::Stub> capabilities;
   std::unique_ptr<v1::AdminService::Stub> admin;
+  std::unique_ptr<v1::BlobService::Stub> blobs;
   std::unique_ptr<google::bytestream::ByteStream::Stub> bytes;
 
  private:

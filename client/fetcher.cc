@@ -60,11 +60,12 @@ absl::Status FetchResults(Connection& connection, const std::vector<v1::TargetRe
       total += file.size();
     }
   }
+  DirectReads direct(connection);
   ProgressLine progress;
   progress.Begin("fetching", 0, total);
   return ParallelFor(static_cast<int>(items.size()), kStreams, [&](int i) {
     const Item& item = items[static_cast<size_t>(i)];
-    return FetchBlob(connection, *item.file, item.path, [&](int64_t more) { progress.Add(more); });
+    return FetchBlob(connection, direct, *item.file, item.path, [&](int64_t more) { progress.Add(more); });
   });
 }
 

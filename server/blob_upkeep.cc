@@ -19,6 +19,9 @@ absl::Status SettleBlob(ServerContext& context, const std::string& key) {
     ASSIGN_OR_RETURN(bool recorded, HasBlob(context, {upload->tenant, upload->id, upload->blob}));
     if (recorded) return absl::OkStatus();
   }
+  // Another server may have recorded it since it was listed; without its upload, nobody can any more.
+  ASSIGN_OR_RETURN(std::vector<std::string> unknown, context.catalogue.UnknownObjects({key}));
+  if (unknown.empty()) return absl::OkStatus();
   spdlog::info("removes {}, which nothing needs", key);
   return context.objects.Remove(key);
 }
@@ -38,6 +41,9 @@ absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
   if (absl::IsNotFound(recorded)) return false;
   RETURN_IF_ERROR(recorded);
   spdlog::info("blob {} was complete already", name.blob.sha256);
+  // Whoever published it may not have come to that.
+  if (absl::Status status = context.objects.DiscardUpload(name.upload_id); !status.ok())
+    spdlog::warn("upload {} leaves bytes: {}", name.upload_id, std::string(status.message()));
   return true;
 }
 

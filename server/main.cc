@@ -26,6 +26,7 @@
 #include "server/queue/dispatcher.h"
 #include "server/queue/watch_hub.h"
 #include "server/rpc/admin_service.h"
+#include "server/rpc/blob_service.h"
 #include "server/rpc/byte_stream_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
@@ -53,6 +54,7 @@ struct Flags {
   std::string artifact_retention = "0";
   std::string model_retention = "0";
   std::string upload_retention = "7d";
+  std::string presigned_reads = "on";
 };
 
 // Those who have begun to read an object from S3 could not go on when it is removed; a file stays readable.
@@ -120,6 +122,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "How long models whose bytes are not all there stay since the last came; 0: for ever")
       ->envname("QUANTD_UPLOAD_RETENTION")
       ->capture_default_str();
+  app.add_option("--presigned-reads", flags.presigned_reads,
+                 "on: clients get URLs to read from S3 themselves; off: all bytes go through quantd")
+      ->envname("QUANTD_PRESIGNED_READS")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
 }
 
@@ -148,10 +155,13 @@ class Server {
         absl::StartsWith(flags_.objects, "s3:") ? kRemovalGraceOfS3 : absl::ZeroDuration();
     CatalogueOptions options;
     options.limits_of = [this](const std::string& tenant) { return tenants_->LimitsOf(tenant); };
+    // Neither has an answer to give for a while when it can't be reached.
+    spdlog::info("opens the objects in {} and the catalogue", flags_.objects);
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
+    engines_ = std::make_unique<EngineRegistry>(*catalogue_);
     context_ = std::make_unique<ServerContext>(ServerContext{
-        *catalogue_, *objects_, engines_, metrics_, access_, *tenants_, disk_, options, retention, grace});
+        *catalogue_, *objects_, *engines_, metrics_, access_, *tenants_, disk_, options, retention, grace});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -166,6 +176,7 @@ class Server {
                dispatcher.Wake();
              }});
     RETURN_IF_ERROR(catalogue_->DropAllPlans());
+    RETURN_IF_ERROR(catalogue_->ForgetAllWorkers());
     RETURN_IF_ERROR(SettleBlobs(*context_));
     dispatcher_->Start();
     RETURN_IF_ERROR(StartGrpc());
@@ -175,11 +186,11 @@ class Server {
                                   RefreshMetrics(*context_, *dispatcher_);
                                   return metrics_.Render();
                                 },
-                                [this] { return !draining_ && engines_.Get().has_value(); }));
+                                [this] { return !draining_ && engines_->Get().has_value(); }));
     supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
         flags_.workers, flags_.worker_threads, flags_.worker_device, address_, flags_.objects,
         flags_.log_format, [this](const std::string& worker_id, const std::string& how) {
-          engines_.Forget(worker_id);
+          engines_->Forget(worker_id);
           dispatcher_->WorkerEnded(worker_id, how);
         }});
     std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
@@ -228,6 +239,7 @@ class Server {
     capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
     jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
     workers_ = std::make_unique<WorkerServiceImpl>(*context_, *dispatcher_);
+    blobs_ = std::make_unique<BlobServiceImpl>(*context_, flags_.presigned_reads == "on");
     bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_, *uploads_);
     grpc::ServerBuilder builder;
     int port = 0;
@@ -246,7 +258,7 @@ class Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(2 * kMaxChunkBytes));
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get(), admin_.get()}) {
+             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), blobs_.get(), bytes_.get(), admin_.get()}) {
       builder.RegisterService(service);
     }
     grpc_ = builder.BuildAndStart();
@@ -261,7 +273,6 @@ class Server {
   Flags flags_;
   SystemClock clock_;
   Executor disk_{kDiskThreads};
-  EngineRegistry engines_;
   Metrics metrics_{kServerVersion};
   Access access_;
   std::unique_ptr<Tenants> tenants_;
@@ -269,6 +280,7 @@ class Server {
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<EngineRegistry> engines_;
   std::unique_ptr<ServerContext> context_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<UploadSessions> uploads_;
@@ -278,6 +290,7 @@ class Server {
   std::unique_ptr<CapabilityServiceImpl> capabilities_;
   std::unique_ptr<JobServiceImpl> jobs_;
   std::unique_ptr<WorkerServiceImpl> workers_;
+  std::unique_ptr<BlobServiceImpl> blobs_;
   std::unique_ptr<ByteStreamServiceImpl> bytes_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<HttpEndpoint> http_;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "base/random_id.h"
@@ -23,6 +24,20 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll(50);
 constexpr milliseconds kFirstDelay(100), kLongestDelay(10000), kGrace(5000);
+
+// Workers read strangers' files: they get the keys of the object store, which they need, and not the
+// database's.
+bool IsOfDatabase(std::string_view variable) {
+  return variable.starts_with("PG") || variable.starts_with("QUANTD_CATALOGUE=");
+}
+
+std::vector<char*> WorkerEnvironment() {
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    if (!IsOfDatabase(*variable)) variables.push_back(*variable);
+  variables.push_back(nullptr);
+  return variables;
+}
 
 std::string Describe(int status) {
   if (WIFSIGNALED(status)) return absl::StrCat("was killed by signal ", WTERMSIG(status));
@@ -63,8 +78,9 @@ pid_t Supervisor::Start(int index, const std::string& worker_id) {
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::vector<char*> variables = WorkerEnvironment();
   pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, program.c_str(), nullptr, nullptr, argv.data(), environ);
+  const int error = ::posix_spawn(&pid, program.c_str(), nullptr, nullptr, argv.data(), variables.data());
   if (error != 0) spdlog::error("cannot start {}: {}", program, std::strerror(error));
   return error == 0 ? pid : -1;
 }

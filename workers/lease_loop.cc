@@ -3,11 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "base/printable.h"
 #include "base/status.h"
 #include "workers/engine/artifact_store.h"
@@ -105,35 +107,56 @@ std::string Describe(const v1::Assignment& assignment) {
 LeaseLoop::LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options)
     : stub_(v1::WorkerService::NewStub(channel)), store_(store), options_(std::move(options)) {}
 
-void LeaseLoop::Run(const std::atomic<bool>& stopping) {
-  while (!stopping) {
-    v1::LeaseRequest request;
-    request.set_worker_id(options_.worker_id);
-    for (v1::TaskKind kind : options_.kinds) request.add_kinds(kind);
-    request.mutable_wait()->set_seconds(kLeaseWaitSeconds);
-    *request.mutable_engine() = DescribeEngine(*options_.devices);  // a GPU may have been lost
-    grpc::ClientContext context;
-    SetDeadline(context, seconds(kLeaseWaitSeconds + 5));
-    v1::LeaseResponse response;
-    // The call is given up when the worker stops.
-    std::jthread canceller([&](std::stop_token token) {
-      while (!token.stop_requested() && !stopping) std::this_thread::sleep_for(milliseconds(50));
-      if (stopping) context.TryCancel();
-    });
-    const grpc::Status status = stub_->Lease(&context, request, &response);
-    canceller.request_stop();
-    canceller.join();
-    if (!status.ok()) {
-      std::this_thread::sleep_for(kBackoff);
-      continue;
-    }
-    if (!response.has_assignment()) continue;
-    RunAssignment(response.assignment(), stopping);
-    if (options_.once) return;
-  }
+grpc::Status LeaseLoop::Lease(absl::Time deadline, const std::atomic<bool>& stopping,
+                              v1::LeaseResponse& response) {
+  const int64_t left = absl::ToInt64Seconds(absl::Ceil(deadline - absl::Now(), absl::Seconds(1)));
+  const int64_t wait = std::clamp<int64_t>(left, 0, kLeaseWaitSeconds);
+  v1::LeaseRequest request;
+  request.set_worker_id(options_.worker_id);
+  for (v1::TaskKind kind : options_.kinds) request.add_kinds(kind);
+  request.mutable_wait()->set_seconds(wait);
+  *request.mutable_engine() = DescribeEngine(*options_.devices);  // a GPU may have been lost
+  grpc::ClientContext context;
+  SetDeadline(context, seconds(wait + 5));
+  // The call is given up when the worker stops.
+  std::jthread canceller([&](std::stop_token token) {
+    while (!token.stop_requested() && !stopping) std::this_thread::sleep_for(milliseconds(50));
+    if (stopping) context.TryCancel();
+  });
+  return stub_->Lease(&context, request, &response);
 }
 
-void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping) {
+absl::Status LeaseLoop::Run(const std::atomic<bool>& stopping) {
+  const absl::Time deadline =
+      options_.once.has_value() ? absl::Now() + *options_.once : absl::InfiniteFuture();
+  absl::Status reached = absl::UnavailableError("no server answered");
+  while (!stopping) {
+    v1::LeaseResponse response;
+    const grpc::Status status = Lease(deadline, stopping, response);
+    if (status.ok()) reached = absl::OkStatus();
+    if (!status.ok()) {
+      if (!reached.ok()) reached = absl::UnavailableError(status.error_message());
+      std::this_thread::sleep_for(kBackoff);
+    }
+    if (response.has_assignment()) {
+      const Ended ended = RunAssignment(response.assignment(), stopping);
+      if (options_.once.has_value()) return ended.report;
+      if (absl::IsUnavailable(ended.result)) WaitForStore(stopping);
+    } else if (absl::Now() >= deadline) {
+      return reached;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void LeaseLoop::WaitForStore(const std::atomic<bool>& stopping) {
+  // Whether there is such an object does not matter.
+  while (!stopping && absl::IsUnavailable(store_.Stat("artifacts").status()))
+    std::this_thread::sleep_for(kBackoff);
+}
+
+LeaseLoop::Ended LeaseLoop::RunAssignment(const v1::Assignment& assignment,
+                                          const std::atomic<bool>& stopping) {
   const std::string name = Describe(assignment);
   spdlog::info("{} begins, attempt {}", name, assignment.attempt());
   v1::CompleteRequest complete;
@@ -173,6 +196,10 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
                lost          ? "lease lost"
                : result.ok() ? "done"
                              : std::string(result.message()));
+  const bool taken = lost || reported.status.ok();
+  return {result, taken ? absl::OkStatus()
+                        : absl::UnavailableError("the result could not be reported: " +
+                                                 reported.status.error_message())};
 }
 
 LeaseLoop::Reported LeaseLoop::Report(const v1::Assignment& assignment, const absl::Status& result,

@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "storage/objects/object_store.h"
 #include "workers/engine/device_policy.h"
@@ -16,7 +19,8 @@ struct LeaseLoopOptions {
   std::string worker_id;
   std::vector<v1::TaskKind> kinds;
   int threads = 1;
-  bool once = false;                // ends after one task
+  // Ends after one task, or when none came for so long.
+  std::optional<absl::Duration> once;
   DevicePolicy* devices = nullptr;  // where jobs are encoded; outlives the loop
 };
 
@@ -24,12 +28,20 @@ class LeaseLoop {
  public:
   LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options);
 
-  // Returns when `stopping` is set or, with `once`, after a task. A task that runs when `stopping` is set is
-  // given back.
-  void Run(const std::atomic<bool>& stopping);
+  // Returns when `stopping` is set or `once` says so. A task that runs when `stopping` is set is given back.
+  // Errors, only with `once`: no server answered in that time, or the task's result could not be reported.
+  absl::Status Run(const std::atomic<bool>& stopping);
 
  private:
-  void RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping);
+  // Waits for a task, until `deadline` at most; an empty answer when none came.
+  grpc::Status Lease(absl::Time deadline, const std::atomic<bool>& stopping, v1::LeaseResponse& response);
+  struct Ended {
+    absl::Status result;  // of the work
+    absl::Status report;  // UNAVAILABLE: nobody took the result
+  };
+  Ended RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping);
+  // Until the object store answers: a task that is leased before that is lost.
+  void WaitForStore(const std::atomic<bool>& stopping);
   struct Reported {
     grpc::Status status;    // FAILED_PRECONDITION: the lease is lost
     bool doubtful = false;  // an earlier try may have made the result public

@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/log.h"
 #include "base/random_id.h"
 #include "base/status.h"
@@ -31,6 +33,7 @@ struct Flags {
   int threads = 0;
   int parent = 0;
   bool once = false;
+  std::string once_wait = "60s";
   std::string log_format = "text";
   std::string device = "auto";
   quant::CudaOptions cuda;
@@ -49,10 +52,22 @@ absl::StatusOr<std::unique_ptr<DevicePolicy>> OpenDevices(Flags flags) {
   return devices;
 }
 
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  // An address may stand for several servers: calls go to all of them in turn, but not to one that is away.
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  // A server that is being restarted is found again soon.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("quantd-worker: runs quantd's tasks");
   Flags flags;
-  app.add_option("--server", flags.server, "Address of quantd")
+  app.add_option("--server", flags.server,
+                 "Address of quantd, or of several: ipv4:A:PORT,B:PORT or dns:///NAME:PORT")
       ->envname("QUANTD_SERVER")
       ->capture_default_str();
   app.add_option("--objects", flags.objects, "Object store, file:DIR or s3://BUCKET/PREFIX")
@@ -62,7 +77,11 @@ int Main(int argc, char** argv) {
   app.add_option("--threads", flags.threads, "Encoder threads; 0 means all cores")
       ->envname("QUANTD_WORKER_THREADS");
   app.add_option("--parent", flags.parent, "Ends when this process, its parent, does");
-  app.add_flag("--once", flags.once, "Ends after one job");
+  app.add_flag("--once", flags.once, "Ends with 0 after one job, whatever came of it");
+  app.add_option("--once-wait", flags.once_wait,
+                 "With --once: ends with 0, too, when no job came for so long")
+      ->envname("QUANTD_ONCE_WAIT")
+      ->capture_default_str();
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option(
          "--device", flags.device,
@@ -79,6 +98,10 @@ int Main(int argc, char** argv) {
       ->envname("QUANTD_CUDA_MEMORY_LIMIT")
       ->transform(CLI::AsSizeValue(false));
   CLI11_PARSE(app, argc, argv);
+  absl::Duration once_wait;
+  if (!absl::ParseDuration(flags.once_wait, &once_wait) || once_wait <= absl::ZeroDuration())
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat("--once-wait \"", flags.once_wait, "\" is not a time such as 90s or 5m")));
   SetUpLog("quantd-worker", flags.log_format);
 
   sigset_t signals;
@@ -98,7 +121,7 @@ int Main(int argc, char** argv) {
   if (!devices.ok()) return Fail(devices.status());
   spdlog::info("encodes on {}", (*devices)->name());
 
-  absl::StatusOr<std::unique_ptr<ObjectStore>> store = OpenObjectStore(flags.objects);
+  absl::StatusOr<std::unique_ptr<ObjectStore>> store = OpenObjectStore(flags.objects, StorePatience::kMinute);
   if (!store.ok()) return Fail(store.status());
   const int threads =
       flags.threads > 0 ? flags.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -107,7 +130,8 @@ int Main(int argc, char** argv) {
     gethostname(host, sizeof(host) - 1);
     flags.worker_id = absl::StrCat(host, "-", getpid(), "-", RandomId());
   }
-  auto channel = grpc::CreateChannel(flags.server, grpc::InsecureChannelCredentials());
+  const std::shared_ptr<grpc::Channel> channel = OpenChannel(flags.server);
+  absl::Status ended;
   std::atomic<bool> stopping = false;
   std::thread waiter([&] {
     int signal_number = 0;
@@ -117,16 +141,22 @@ int Main(int argc, char** argv) {
   {
     // Short tasks have a loop of their own: an inspection never waits for a job.
     std::jthread short_tasks([&] {
-      LeaseLoop loop(channel, **store, {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, false, devices->get()});
-      loop.Run(stopping);
+      LeaseLoop loop(channel, **store,
+                     {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, std::nullopt, devices->get()});
+      loop.Run(stopping).IgnoreError();
     });
-    LeaseLoop jobs(channel, **store, {flags.worker_id, {v1::QUANTIZE}, threads, flags.once, devices->get()});
-    jobs.Run(stopping);
+    LeaseLoop jobs(channel, **store,
+                   {flags.worker_id,
+                    {v1::QUANTIZE},
+                    threads,
+                    flags.once ? std::optional(once_wait) : std::nullopt,
+                    devices->get()});
+    ended = jobs.Run(stopping);
     stopping = true;
   }
   kill(getpid(), SIGTERM);  // releases the waiter when the loop ended by itself
   waiter.join();
-  return 0;
+  return ended.ok() ? 0 : Fail(ended);
 }
 
 }  // namespace

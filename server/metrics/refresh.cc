@@ -9,8 +9,7 @@
 namespace quantd {
 namespace {
 
-// A worker that holds a lease and has not been heard of since this server began is not counted: it has most
-// likely ended with the last one.
+// A worker that holds a lease and has been silent for a minute is not counted: it has most likely ended.
 void CountWorkers(ServerContext& context, const char* state, const std::vector<std::string>& worker_ids) {
   std::map<std::string, int64_t> counts;
   for (std::string_view device : Metrics::kDevices) counts[std::string(device)] = 0;

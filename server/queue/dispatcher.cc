@@ -78,7 +78,6 @@ void Dispatcher::Drain() {
 }
 
 void Dispatcher::Run() {
-  CollectArtifacts();
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait_for(lock, kTick, [&] { return woken_ || stopping_; });
@@ -162,7 +161,16 @@ void Dispatcher::Expire(const std::vector<EndedWorker>& ended) {
     context_.metrics.leases_expired.Increment(*expired);
     spdlog::warn("{} leases ended: their workers were lost", *expired);
   }
-  if ((expired.ok() && *expired > 0) || absl::Now() - collected_ > kCollect) CollectArtifacts();
+  if ((expired.ok() && *expired > 0) || absl::Now() - collected_ > kCollect) collect_ = true;
+  if (collect_) StartToCollect();
+}
+
+void Dispatcher::StartToCollect() {
+  if (collecting_.valid() && collecting_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+    return;
+  collect_ = false;
+  collected_ = absl::Now();
+  collecting_ = std::async(std::launch::async, [this] { CollectArtifacts(); });
 }
 
 void Dispatcher::CollectArtifacts() {

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <list>
 #include <mutex>
 #include <set>
@@ -66,6 +67,8 @@ class Dispatcher {
   void Expire(const std::vector<EndedWorker>& ended);
   // Removes what attempts that died left in the object store.
   void CollectArtifacts();
+  // The same on a thread of its own, one at a time: the store may take long, and who waits must not.
+  void StartToCollect();
 
   ServerContext& context_;
   mutable std::mutex mutex_;
@@ -78,8 +81,10 @@ class Dispatcher {
   bool draining_ = false;
   bool stopping_ = false;
   bool catalogue_failing_ = false;  // of the thread
-  absl::Time collected_;            // when CollectArtifacts ran last; of the thread
+  bool collect_ = true;             // something may be left that is not collected yet; of the thread
+  absl::Time collected_;            // when CollectArtifacts began last; of the thread
   std::thread thread_;
+  std::future<void> collecting_;  // its destructor waits
 };
 
 }  // namespace quantd

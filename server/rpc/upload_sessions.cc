@@ -29,14 +29,22 @@ absl::StatusOr<Sha256> DigestOf(ResumableUpload& upload) {
   return digest;
 }
 
+// Another server has gone on with the upload or ended it: the sender asks where it stands now.
+absl::Status WithoutContention(const absl::Status& status) {
+  if (!absl::IsAborted(status) && !absl::IsNotFound(status)) return status;
+  return RetryAfter(absl::StatusCode::kAborted, std::string(status.message()), absl::Seconds(1));
+}
+
 }  // namespace
+
+absl::Status UploadSession::Sync() { return WithoutContention(upload_->Sync()); }
 
 absl::Status UploadSession::Append(std::span<const std::byte> bytes) {
   if (static_cast<int64_t>(bytes.size()) > name_.blob.size - position_) {
     return InvalidField(
         "data", absl::StrCat(path_, " is longer than the ", name_.blob.size, " bytes that were announced"));
   }
-  RETURN_IF_ERROR(upload_->Append(bytes));
+  RETURN_IF_ERROR(WithoutContention(upload_->Append(bytes)));
   digest_.Update(bytes);
   position_ += static_cast<int64_t>(bytes.size());
   return position_ - durable() >= kSyncBytes ? Sync() : absl::OkStatus();
@@ -53,7 +61,7 @@ absl::Status UploadSession::Finish(const std::string& object_key) {
     return InvalidField("resource_name", absl::StrCat(path_, " came with the SHA-256 ", sha256, ", not ",
                                                       name_.blob.sha256, "; send it again"));
   }
-  return upload_->Commit(object_key);
+  return WithoutContention(upload_->Commit(object_key));
 }
 
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const UploadName& name) {
@@ -85,6 +93,7 @@ void UploadSessions::EndStream(const std::string& tenant) {
 }
 
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const UploadName& name) {
+  std::unique_ptr<UploadSession> kept;
   {
     std::lock_guard lock(mutex_);
     auto [found, is_new] = sessions_.try_emplace(name.upload_id);
@@ -97,9 +106,9 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const Upload
                     found->second.session->name().blob.size != name.blob.size)) {
       return InvalidField("resource_name", "names another blob than its upload");
     }
-    if (!is_new) return std::move(found->second.session);
+    kept = std::move(found->second.session);
   }
-  absl::StatusOr<std::unique_ptr<UploadSession>> session = Open(name);
+  absl::StatusOr<std::unique_ptr<UploadSession>> session = GoOn(std::move(kept), name);
   if (!session.ok()) {
     Forget(name.upload_id);
     return session;
@@ -107,6 +116,16 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const Upload
   std::lock_guard lock(mutex_);
   sessions_[name.upload_id].durable = (*session)->durable();
   return session;
+}
+
+absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::GoOn(std::unique_ptr<UploadSession> kept,
+                                                                    const UploadName& name) {
+  if (kept == nullptr) return Open(name);
+  ASSIGN_OR_RETURN(const uint64_t stored, context_.objects.UploadSize(name.upload_id));
+  if (static_cast<int64_t>(stored) == kept->durable()) return kept;
+  // Another server of the same store has gone on with it.
+  kept.reset();
+  return Open(name);
 }
 
 void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
@@ -160,7 +179,8 @@ absl::StatusOr<int64_t> UploadSessions::DurableSize(const UploadName& name) {
   {
     std::lock_guard lock(mutex_);
     auto found = sessions_.find(name.upload_id);
-    if (found != sessions_.end() && found->second.tenant == name.tenant) return found->second.durable;
+    if (found != sessions_.end() && found->second.session == nullptr && found->second.tenant == name.tenant)
+      return found->second.durable;
   }
   // Checks the name; an upload without bytes is not opened for that.
   ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.tenant, name.upload_id));

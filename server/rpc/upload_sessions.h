@@ -31,9 +31,9 @@ class UploadSession {
   int64_t durable() const { return static_cast<int64_t>(upload_->durable_size()); }
 
   // Flushes every 32 MiB, so that a crash costs no more. INVALID_ARGUMENT when the blob would become too
-  // long.
+  // long. This and what follows: ABORTED (RetryInfo) when another server has taken the upload over.
   absl::Status Append(std::span<const std::byte> bytes);
-  absl::Status Sync() { return upload_->Sync(); }
+  absl::Status Sync();
   absl::Status Discard() { return upload_->Discard(); }
   // Checks size and digest, then publishes. With a wrong digest the bytes are dropped: INVALID_ARGUMENT.
   absl::Status Finish(const std::string& object_key);
@@ -76,6 +76,9 @@ class UploadSessions {
     bool discarded = false;
   };
   absl::StatusOr<std::unique_ptr<UploadSession>> Open(const UploadName& name);
+  // The session that waited for its next stream, if that is still how the upload stands; else opens it.
+  absl::StatusOr<std::unique_ptr<UploadSession>> GoOn(std::unique_ptr<UploadSession> kept,
+                                                      const UploadName& name);
   // Closes the session that waits longest when too many wait: each holds a file open. Under the lock.
   void CloseOldest();
 

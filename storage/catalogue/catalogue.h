@@ -141,6 +141,14 @@ class Catalogue {
   // The same for all tasks of a worker that is known to be gone, with the reason.
   absl::StatusOr<int> LoseWorker(const std::string& worker_id, const std::string& reason);
 
+  // --- Workers, so that every server knows those that report to another.
+  absl::Status ReportWorker(const std::string& id, const std::string& engine_blob);
+  absl::Status ForgetWorker(const std::string& id);
+  // After a start; those of other servers that share the database stay.
+  absl::Status ForgetAllWorkers();
+  // That reported within `silence`, the latest first.
+  absl::StatusOr<std::vector<WorkerRecord>> ListWorkers(absl::Duration silence);
+
   absl::StatusOr<CatalogueStatistics> Statistics();
   // The upload of that id, whoever's.
   absl::StatusOr<UploadRecord> UploadOfAny(const std::string& id);

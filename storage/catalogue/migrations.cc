@@ -126,6 +126,10 @@ INSERT INTO shares SELECT DISTINCT tenant, CASE kind WHEN 3 THEN 2 ELSE 1 END, 0
 CREATE TABLE garbage (
   object_key TEXT PRIMARY KEY, since INTEGER NOT NULL, size INTEGER NOT NULL);
 )sql"},
+    // What workers report to one server, for the others.
+    {5, R"sql(
+CREATE TABLE workers (id TEXT PRIMARY KEY, engine TEXT NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+)sql"},
 };
 
 // PostgreSQL came with version 2.
@@ -210,6 +214,9 @@ CREATE TABLE shares (
 INSERT INTO shares SELECT DISTINCT tenant, CASE kind WHEN 3 THEN 2 ELSE 1 END, 0, 0 FROM tasks;
 CREATE TABLE garbage (
   object_key TEXT PRIMARY KEY, since BIGINT NOT NULL, size BIGINT NOT NULL);
+)sql"},
+    {5, R"sql(
+CREATE TABLE workers (id TEXT PRIMARY KEY, engine BYTEA NOT NULL, seen BIGINT NOT NULL);
 )sql"},
 };
 

@@ -201,6 +201,13 @@ struct JobCompletion {
   absl::Status outcome;                  // why it failed though its worker succeeded
 };
 
+// A worker as it reported last, to whichever server.
+struct WorkerRecord {
+  std::string id;
+  std::string engine_blob;
+  absl::Duration silence;  // since then
+};
+
 // Counts at one moment, for metrics.
 struct CatalogueStatistics {
   std::map<JobState, int64_t> jobs;

@@ -3,6 +3,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "tests/contract/catalogue_fixture.h"
 
 namespace quantd {
@@ -382,6 +383,25 @@ TEST_P(CatalogueTest, ManyThreadsLeaseEachTaskOnce) {
   }
   EXPECT_EQ(jobs.size(), static_cast<size_t>(kJobs));
   EXPECT_EQ(tokens.size(), static_cast<size_t>(kJobs));
+}
+
+TEST_P(CatalogueTest, WorkersAreKnownForAsLongAsTheyReport) {
+  const auto names = [&] {
+    std::vector<std::string> found;
+    for (const WorkerRecord& worker : *catalogue_->ListWorkers(absl::Minutes(1)))
+      found.push_back(
+          absl::StrCat(worker.id, " ", worker.engine_blob, " ", absl::ToInt64Seconds(worker.silence)));
+    return found;
+  };
+  ASSERT_TRUE(catalogue_->ReportWorker("a", "old").ok());
+  database_->Advance(absl::Seconds(30));
+  ASSERT_TRUE(catalogue_->ReportWorker("b", "new").ok());
+  EXPECT_EQ(names(), (std::vector<std::string>{"b new 0", "a old 30"}));
+  database_->Advance(absl::Seconds(40));
+  EXPECT_EQ(names(), (std::vector<std::string>{"b new 40"}));
+  ASSERT_TRUE(catalogue_->ReportWorker("a", "new").ok());
+  ASSERT_TRUE(catalogue_->ForgetWorker("b").ok());
+  EXPECT_EQ(names(), (std::vector<std::string>{"a new 0"}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Databases, CatalogueTest, testing::ValuesIn(kDatabaseKinds), NameOf);

@@ -36,11 +36,11 @@ absl::Status Put(ObjectStore& store, const std::string& key, const std::string& 
 }
 
 // Without a signature of its own.
-s3::HttpResponse Fetch(const std::string& url) {
-  s3::HttpClient http{s3::HttpTimeouts()};
-  s3::HttpRequest request;
+HttpResponse Fetch(const std::string& url) {
+  HttpClient http{HttpTimeouts()};
+  HttpRequest request;
   request.url = url;
-  absl::StatusOr<s3::HttpResponse> response = http.Send(request);
+  absl::StatusOr<HttpResponse> response = http.Send(request);
   EXPECT_TRUE(response.ok()) << response.status();
   return *std::move(response);
 }
@@ -89,7 +89,7 @@ TEST(S3Failures, NobodyListens) {
 TEST(S3Failures, APresignedUrlServesUntilItExpires) {
   auto store = *OpenS3Store(S3Server::Place("presigned"), S3Server::Owner());
   ASSERT_TRUE(Put(*store, "a b", "content").ok());
-  const s3::HttpResponse now = Fetch(*store->PresignedUrl("a b", absl::Minutes(1)));
+  const HttpResponse now = Fetch(*store->PresignedUrl("a b", absl::Minutes(1)));
   EXPECT_EQ(now.status, 200);
   EXPECT_EQ(now.body, "content");
 

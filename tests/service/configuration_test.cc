@@ -95,5 +95,19 @@ TEST_F(ConfigurationTest, PrintConfigTellsWhatIsInForce) {
   std::filesystem::remove(file);
 }
 
+TEST_F(ConfigurationTest, LocalWorkersGetTheKeysOfTheStoreAndNotTheDatabasesPassword) {
+  ServerProcess server({.workers = 1, .environment = {"AWS_ACCESS_KEY_ID=store-key", "PGPASSWORD=secret"}});
+  server.Start();
+  std::string variables;
+  EXPECT_TRUE(Eventually([&] {
+    const std::vector<pid_t> workers = server.Workers();
+    if (workers.empty()) return false;
+    std::ifstream file("/proc/" + std::to_string(workers[0]) + "/environ", std::ios::binary);
+    variables.assign(std::istreambuf_iterator<char>(file), {});
+    return variables.find("AWS_ACCESS_KEY_ID=store-key") != std::string::npos;
+  }));
+  EXPECT_THAT(variables, testing::Not(testing::HasSubstr("secret")));
+}
+
 }  // namespace
 }  // namespace quantd

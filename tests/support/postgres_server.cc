@@ -111,6 +111,17 @@ void PostgresServer::Stop() {
   log_reader_.join();
 }
 
+void PostgresServer::Kill() {
+  std::vector<pid_t> all = {pid_};
+  std::ifstream children("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children");
+  for (pid_t child = 0; children >> child;) all.push_back(child);
+  for (pid_t pid : all) ::kill(pid, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+  // Its last process closes the log; before that the next server would not start.
+  log_reader_.join();
+}
+
 std::string PostgresServer::Address(const std::string& parameters) const {
   return "postgresql://quantd@/postgres?host=" + folder_ + (parameters.empty() ? "" : "&") + parameters;
 }

@@ -23,6 +23,8 @@ class PostgresServer {
   void Start();
   // As an administrator does: those who are connected are cut off.
   void Stop();
+  // Its end and that of all its processes, as a crash; what was committed stays.
+  void Kill();
 
   // The address of its database, for a superuser whom it trusts; `parameters` ("a=b&c=d") are added.
   std::string Address(const std::string& parameters = "") const;

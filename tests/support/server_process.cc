@@ -82,6 +82,7 @@ void ServerProcess::Start() {
   ASSERT_EQ(std::sscanf(line.c_str(), "ready grpc=%255s metrics=%255s", address, metrics), 2) << line;
   address_ = address;
   metrics_address_ = metrics;
+  if (options_.keep_address) options_.listen = address_;
   channel_ = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
 }
 

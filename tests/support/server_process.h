@@ -18,7 +18,8 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";    // empty: not given as a flag
   std::vector<std::string> arguments{};  // more flags
   std::vector<std::string> environment{};
-  bool keep_log = false;  // in log(), not on the test's stderr
+  bool keep_log = false;      // in log(), not on the test's stderr
+  bool keep_address = false;  // later starts listen where the first one did
 };
 
 // The program `quantd` of this build. The folder lasts as long as the object; the process may be killed and
@@ -28,13 +29,14 @@ class ServerProcess {
   explicit ServerProcess(ServerOptions options);
   ~ServerProcess();
 
-  // Waits for the ready line. Each start has a new port.
+  // Waits for the ready line. Each start has a new port, unless options say otherwise.
   void Start();
   // SIGKILL, as a crash.
   void Kill();
   // SIGTERM; the exit status.
   int Terminate();
 
+  pid_t pid() const { return pid_; }
   // Process numbers of its children.
   std::vector<pid_t> Workers() const;
   // What it and its workers logged so far.

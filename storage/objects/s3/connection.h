@@ -8,9 +8,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/http_client.h"
 #include "storage/objects/s3/credentials.h"
 #include "storage/objects/s3/environment.h"
-#include "storage/objects/s3/http_client.h"
 #include "storage/objects/s3/location.h"
 #include "storage/objects/s3/signature.h"
 

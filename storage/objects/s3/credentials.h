@@ -7,8 +7,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/http_client.h"
 #include "storage/objects/s3/environment.h"
-#include "storage/objects/s3/http_client.h"
 
 namespace quantd::s3 {
 

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "storage/objects/s3/http_client.h"
+#include "base/http_client.h"
 #include "storage/objects/s3/location.h"
 
 namespace quantd::s3 {

@@ -50,7 +50,12 @@ class Upload final : public ResumableUpload {
   // Takes over what is there, or begins.
   absl::Status Open() {
     ASSIGN_OR_RETURN(ListPage found, client_.List(folder_, false));
-    const size_t joined = CountJoined(folder_, found.objects);
+    size_t joined = CountJoined(folder_, found.objects);
+    if (joined < found.objects.size()) {
+      // The pages of a list are of different moments: another process may be writing.
+      ASSIGN_OR_RETURN(found, client_.List(folder_, false));
+      joined = CountJoined(folder_, found.objects);
+    }
     RETURN_IF_ERROR(RemoveAll(client_, std::span(found.objects).subspan(joined)));
     found.objects.resize(joined);
     closed_ = std::move(found.objects);

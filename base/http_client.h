@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace quantd::s3 {
+namespace quantd {
 
 struct HttpRequest {
   std::string method = "GET";
@@ -63,4 +63,4 @@ class HttpClient {
   std::vector<void*> idle_;  // CURL*, each with its connections
 };
 
-}  // namespace quantd::s3
+}  // namespace quantd

@@ -1,4 +1,4 @@
-#include "storage/objects/s3/http_client.h"
+#include "base/http_client.h"
 
 #include <curl/curl.h>
 
@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
-namespace quantd::s3 {
+namespace quantd {
 namespace {
 
 constexpr size_t kMostIdle = 32;
@@ -174,4 +174,4 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const HttpRequest& request) {
   return std::move(transfer.response);
 }
 
-}  // namespace quantd::s3
+}  // namespace quantd

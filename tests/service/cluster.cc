@@ -1,0 +1,102 @@
+#include "tests/service/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/catalogue/postgres_connection.h"
+#include "storage/objects/s3/connection.h"
+#include "storage/objects/s3_store.h"
+
+namespace quantd {
+namespace {
+
+s3::Options OwnersOptions() {
+  s3::Options options;
+  options.environment = [](const std::string& name) -> std::string {
+    if (name == "AWS_ACCESS_KEY_ID") return RadosgwProcess::kAccessKey;
+    return name == "AWS_SECRET_ACCESS_KEY" ? RadosgwProcess::kSecretKey : "";
+  };
+  return options;
+}
+
+s3::Location BucketOf(const RadosgwProcess& s3) {
+  return {Cluster::kBucket, "quantd", s3.endpoint(), "us-east-1", true};
+}
+
+}  // namespace
+
+Cluster::Cluster() {
+  s3::Connection connection(BucketOf(s3_), OwnersOptions());
+  const auto made = connection.Send({.what = "make the bucket", .method = "PUT"});
+  EXPECT_TRUE(made.ok()) << made.status();
+  for (int i = 0; i < kServers; ++i) {
+    servers_.push_back(std::make_unique<ServerProcess>(
+        ServerOptions{.arguments = {"--catalogue", postgres_.Address(), "--objects", objects_url()},
+                      .environment = Environment(),
+                      .keep_log = true,
+                      .keep_address = true}));
+  }
+}
+
+void Cluster::StartServers() {
+  for (const auto& server : servers_) server->Start();
+}
+
+void Cluster::StartWorkers() {
+  for (int i = 0; i < kWorkers; ++i) {
+    workers_.push_back(std::make_unique<WorkerProcess>(WorkerArguments(), Environment(),
+                                                       absl::StrCat(folder(), "/worker-", i, ".log")));
+    workers_.back()->Start();
+  }
+}
+
+void Cluster::StopWorkers() { workers_.clear(); }
+
+std::string Cluster::AllAddresses() const {
+  return absl::StrCat("ipv4:", absl::StrJoin(servers_, ",", [](std::string* out, const auto& server) {
+                        absl::StrAppend(out, server->address());
+                      }));
+}
+
+std::unique_ptr<Connection> Cluster::Connect(int server) {
+  return *Connection::Open({.server = servers_[static_cast<size_t>(server)]->address()});
+}
+
+std::unique_ptr<Connection> Cluster::ConnectToAny() { return *Connection::Open({.server = AllAddresses()}); }
+
+std::vector<std::string> Cluster::WorkerArguments() const {
+  return {"--server", AllAddresses(), "--objects", objects_url(), "--threads", "1", "--device", "cpu"};
+}
+
+std::vector<std::string> Cluster::Environment() {
+  return {absl::StrCat("AWS_ACCESS_KEY_ID=", RadosgwProcess::kAccessKey),
+          absl::StrCat("AWS_SECRET_ACCESS_KEY=", RadosgwProcess::kSecretKey)};
+}
+
+std::string Cluster::ObjectsUrl(const std::string& bucket) const {
+  return absl::StrCat("s3://", bucket, "/quantd?endpoint=", s3_.endpoint());
+}
+
+std::unique_ptr<ObjectStore> Cluster::OpenObjects() { return *OpenS3Store(BucketOf(s3_), OwnersOptions()); }
+
+std::vector<std::string> Cluster::Sql(const std::string& statement) {
+  auto connection = PostgresConnection::Connect(postgres_.Address());
+  EXPECT_TRUE(connection.ok()) << connection.status();
+  const auto rows = (*connection)->Execute(statement);
+  EXPECT_TRUE(rows.ok()) << rows.status();
+  std::vector<std::string> texts;
+  for (int row = 0; rows.ok() && row < rows->size(); ++row) texts.push_back(rows->Text(row, 0));
+  return texts;
+}
+
+void WriteFiles(const std::map<std::string, std::string>& files, const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  for (const auto& [path, content] : files) std::ofstream(folder + "/" + path, std::ios::binary) << content;
+}
+
+}  // namespace quantd
