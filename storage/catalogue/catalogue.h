@@ -1,5 +1,5 @@
-// Models, uploads, jobs, events and leases, in SQLite or PostgreSQL; every method is one transaction. Safe
-// for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
+// Models, uploads, jobs, events, leases and tokens, in SQLite or PostgreSQL; every method is one transaction.
+// Safe for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
 // FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a full disk, UNAVAILABLE a database
 // that does not answer.
 #pragma once
@@ -128,6 +128,15 @@ class Catalogue {
   // The same for all tasks of a worker that is known to be gone, with the reason.
   absl::StatusOr<int> LoseWorker(const std::string& worker_id, const std::string& reason);
 
+  // --- Bearer tokens, of all tenants.
+  // `create_time` is set.
+  absl::StatusOr<TokenRecord> CreateToken(TokenRecord token);
+  // Revoked and expired ones, too.
+  absl::StatusOr<TokenRecord> GetToken(const std::string& id);
+  absl::StatusOr<Page<TokenRecord>> ListTokens(int page_size, const std::string& page_token);
+  // One that is revoked already keeps its time.
+  absl::StatusOr<TokenRecord> RevokeToken(const std::string& id);
+
   absl::StatusOr<CatalogueStatistics> Statistics();
   // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has and no valid lease is writing.
   absl::StatusOr<std::vector<std::string>> UnusedArtifacts(const std::vector<std::string>& object_keys);
@@ -229,6 +238,7 @@ class Catalogue {
                                const std::string& message, RetryReason retry_reason = RetryReason::kNone);
   static absl::StatusOr<ModelRecord> ReadModel(Transaction& sql, const std::string& id);
   static absl::StatusOr<JobRecord> ReadJob(Transaction& sql, const std::string& id);
+  static absl::StatusOr<TokenRecord> ReadToken(Transaction& sql, const std::string& id);
   // Forgets the blobs that no model and no job needs; returns their keys.
   static absl::StatusOr<std::vector<std::string>> CollectBlobs(Change& change);
   // Forgets the uploads whose blob no model needs; returns their ids.

@@ -69,6 +69,13 @@ ALTER TABLE jobs_new RENAME TO jobs;
 CREATE INDEX jobs_by_model ON jobs(model_id);
 ALTER TABLE tasks ADD COLUMN error_field TEXT NOT NULL DEFAULT '';
 )sql"},
+    // Bearer tokens.
+    {4, R"sql(
+CREATE TABLE tokens (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, role TEXT NOT NULL,
+  name TEXT NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL, create_time INTEGER NOT NULL, expire_time INTEGER,
+  revoke_time INTEGER);
+)sql"},
 };
 
 // PostgreSQL came with version 2.
@@ -120,6 +127,13 @@ CREATE INDEX tasks_by_model ON tasks(model_id);
 CREATE INDEX tasks_by_job ON tasks(job_id);
 CREATE TABLE fencing (token BIGINT NOT NULL);
 INSERT INTO fencing VALUES (0);
+)sql"},
+    // Bearer tokens.
+    {4, R"sql(
+CREATE TABLE tokens (
+  sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, role TEXT NOT NULL,
+  name TEXT NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL, create_time BIGINT NOT NULL, expire_time BIGINT,
+  revoke_time BIGINT);
 )sql"},
 };
 

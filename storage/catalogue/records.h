@@ -11,6 +11,18 @@
 
 namespace quantd {
 
+// Whose records are when nobody has to say who they are. A tenant is a name of [a-z0-9-], at most 63 bytes.
+inline constexpr char kDefaultTenant[] = "default";
+
+// What a tenant may have at a time; 0 is no limit.
+struct TenantLimits {
+  double weight = 1;  // share of the workers while several tenants' jobs wait; more than 0
+  int64_t stored_bytes = 0;
+  int64_t queued_jobs = 0;
+  int64_t running_jobs = 0;
+  int64_t upload_streams = 0;  // of one server
+};
+
 struct BlobId {
   std::string sha256;
   int64_t size = 0;
@@ -138,6 +150,20 @@ struct LeaseRecord {
 struct ArtifactRecord {
   BlobId blob;
   std::string object_key;
+};
+
+// A bearer token. The server understands `role` and made `hash` from `salt` and the secret, which nobody
+// keeps.
+struct TokenRecord {
+  std::string id;
+  std::string tenant;
+  std::string role;
+  std::string name;  // for people
+  std::string salt;
+  std::string hash;
+  absl::Time create_time;
+  std::optional<absl::Time> expire_time;
+  std::optional<absl::Time> revoke_time;
 };
 
 // Counts at one moment, for metrics.
