@@ -1,8 +1,5 @@
 #include "base/json.h"
 
-#include <set>
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 
 namespace quantd {
@@ -32,39 +29,16 @@ int NestingDepth(std::string_view text) {
   return deepest;
 }
 
-absl::StatusOr<Json> Parse(std::string_view text, std::string_view what,
-                           const Json::parser_callback_t& callback) {
+}  // namespace
+
+absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
   if (NestingDepth(text) > kMaxJsonDepth) {
     return absl::InvalidArgumentError(
         absl::StrCat(std::string(what), ": JSON nests deeper than ", kMaxJsonDepth));
   }
-  Json json = Json::parse(text.begin(), text.end(), callback, /*allow_exceptions=*/false);
+  Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded())
     return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": is not valid JSON"));
-  return json;
-}
-
-}  // namespace
-
-absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
-  return Parse(text, what, nullptr);
-}
-
-absl::StatusOr<Json> ParseStrictJson(std::string_view text, std::string_view what) {
-  std::vector<std::set<std::string>> open_objects;  // the keys of each, the outermost first
-  std::string repeated;
-  const Json::parser_callback_t find_repeated_keys = [&](int /*depth*/, Json::parse_event_t event,
-                                                         Json& parsed) {
-    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == Json::parse_event_t::key && !open_objects.back().insert(parsed.get<std::string>()).second)
-      repeated = parsed.get<std::string>();
-    return true;
-  };
-  absl::StatusOr<Json> json = Parse(text, what, find_repeated_keys);
-  if (json.ok() && !repeated.empty())
-    return absl::InvalidArgumentError(
-        absl::StrCat(std::string(what), ": an object has the key \"", repeated, "\" twice"));
   return json;
 }
 

@@ -20,10 +20,6 @@ inline constexpr int kMaxJsonDepth = 64;
 // begins with `what`, e.g. "config.json".
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what);
 
-// The same for text that decides who may do what: an object with the same key twice is INVALID_ARGUMENT, too,
-// because two readers could understand it in two ways.
-absl::StatusOr<Json> ParseStrictJson(std::string_view text, std::string_view what);
-
 // The text of `json`, indented by `indent` spaces, on one line when it is negative. INVALID_ARGUMENT when a
 // string of it is no UTF-8; the message begins with `what`.
 absl::StatusOr<std::string> WriteJson(const Json& json, int indent, std::string_view what);

@@ -7,9 +7,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/json.h"
 #include "base/random_access_file.h"
 #include "base/status.h"
+#include "base/strict_json.h"
 
 namespace quantd {
 namespace {

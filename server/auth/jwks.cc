@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "base/json.h"
 #include "base/status.h"
+#include "base/strict_json.h"
 #include "server/auth/base64url.h"
 
 namespace quantd {

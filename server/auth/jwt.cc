@@ -7,8 +7,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/json.h"
 #include "base/status.h"
+#include "base/strict_json.h"
 #include "server/auth/base64url.h"
 
 namespace quantd {

@@ -34,9 +34,9 @@ class CallScope {
  private:
   void Log(std::string_view event, const absl::Status& status) const;
 
-  const std::string_view method_;
-  const RequestIds ids_;
-  const absl::StatusOr<Caller> caller_;
+  std::string_view method_;
+  RequestIds ids_;
+  absl::StatusOr<Caller> caller_;
   std::string resource_;
 };
 

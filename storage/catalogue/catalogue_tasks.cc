@@ -9,12 +9,13 @@ namespace quantd {
 namespace {
 
 TaskRecord ReadTask(const Statement& row) {
-  return {row.Text(0), static_cast<TaskKind>(row.Integer(1)), row.Text(2), row.Text(3), row.Text(4)};
+  return {row.Text(0), row.Text(1), static_cast<TaskKind>(row.Integer(2)),
+          row.Text(3), row.Text(4), row.Text(5)};
 }
 // A finished plan is taken at once, unless its client is gone.
 constexpr absl::Duration kPlanRetention = absl::Minutes(1);
 
-constexpr char kTaskColumns[] = "id, kind, model_id, job_id, targets";
+constexpr char kTaskColumns[] = "id, tenant, kind, model_id, job_id, targets";
 
 // Errors that another try would meet again.
 bool IsFinal(const absl::Status& error) {
@@ -55,20 +56,22 @@ absl::Status StoredError(int64_t code, const std::string& message, const std::st
 absl::Status Catalogue::QueueTask(Change& change, const TaskRecord& task) {
   change.news.task_queued = true;
   return change.sql
-      .Prepare("INSERT INTO tasks(id, kind, model_id, job_id, targets) VALUES (?,?,?,nullif(?,''),?)")
-      ->BindAll(task.id, static_cast<int64_t>(task.kind), task.model_id, task.job_id, task.targets_blob)
+      .Prepare(
+          "INSERT INTO tasks(id, tenant, kind, model_id, job_id, targets) VALUES (?,?,?,?,nullif(?,''),?)")
+      ->BindAll(task.id, task.tenant, static_cast<int64_t>(task.kind), task.model_id, task.job_id,
+                task.targets_blob)
       .Run();
 }
 
-absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& model_id,
+absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& tenant, const std::string& model_id,
                                                  const std::string& targets_blob) {
   return Transact([&](Change& change) -> absl::StatusOr<std::string> {
     RETURN_IF_ERROR(LockModel(change, model_id));
-    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, model_id));
+    ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
     const std::string id = RandomId();
-    RETURN_IF_ERROR(QueueTask(change, {id, TaskKind::kPlan, model_id, "", targets_blob}));
+    RETURN_IF_ERROR(QueueTask(change, {id, tenant, TaskKind::kPlan, model_id, "", targets_blob}));
     return id;
   });
 }
@@ -111,7 +114,7 @@ absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vecto
         wanted, ") ORDER BY sequence LIMIT 1", change.sql.dialect().lock_free_rows));
     ASSIGN_OR_RETURN(bool found, find->Step());
     if (!found) return std::optional<LeaseRecord>();
-    LeaseRecord lease{ReadTask(*find), 0, static_cast<int>(find->Integer(5)) + 1};
+    LeaseRecord lease{ReadTask(*find), 0, static_cast<int>(find->Integer(6)) + 1};
     if (lease.task.kind == TaskKind::kQuantize) {
       RETURN_IF_ERROR(
           change.sql
@@ -204,9 +207,9 @@ absl::StatusOr<std::vector<std::string>> Catalogue::CompleteJob(
     std::vector<std::string> superfluous;
     for (const auto& [blob, key] : artifacts) {
       auto insert =
-          change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
+          change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
       ASSIGN_OR_RETURN(const std::vector<std::string> added,
-                       insert->BindAll(blob.sha256, blob.size, key).Texts());
+                       insert->BindAll(blob.sha256, blob.size, key, task.tenant).Texts());
       if (added.empty()) superfluous.push_back(key);
       RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
                           ->BindAll(task.job_id, blob.sha256, blob.size)

@@ -1,8 +1,9 @@
 // Bearer tokens.
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
-#include "storage/catalogue/page_token.h"
 
 namespace quantd {
 namespace {
@@ -10,6 +11,16 @@ namespace {
 std::optional<absl::Time> OptionalTime(const Statement& row, int column) {
   if (row.IsNull(column)) return std::nullopt;
   return absl::FromUnixMicros(row.Integer(column));
+}
+
+// The sequence number before which the page begins that follows the record of that id.
+absl::StatusOr<int64_t> PageBegin(Transaction& sql, const std::string& last_id) {
+  if (last_id.empty()) return std::numeric_limits<int64_t>::max();
+  auto find = sql.Prepare("SELECT sequence FROM tokens WHERE id=?");
+  find->BindAll(last_id);
+  ASSIGN_OR_RETURN(bool found, find->Step());
+  if (!found) return InvalidField("page_token", "is not one that a list returned");
+  return find->Integer(0);
 }
 
 }  // namespace
@@ -53,20 +64,17 @@ absl::StatusOr<TokenRecord> Catalogue::GetToken(const std::string& id) {
 
 absl::StatusOr<Page<TokenRecord>> Catalogue::ListTokens(int page_size, const std::string& page_token) {
   return Read([&](Transaction& sql) -> absl::StatusOr<Page<TokenRecord>> {
-    ASSIGN_OR_RETURN(int64_t before, ParsePageToken(page_token));
-    auto list =
-        sql.Prepare("SELECT id, sequence FROM tokens WHERE sequence<? ORDER BY sequence DESC LIMIT ?");
+    ASSIGN_OR_RETURN(const int64_t before, PageBegin(sql, page_token));
+    auto list = sql.Prepare("SELECT id FROM tokens WHERE sequence<? ORDER BY sequence DESC LIMIT ?");
     list->BindAll(before, static_cast<int64_t>(page_size) + 1);
     Page<TokenRecord> page;
-    int64_t last = 0;
     for (;;) {
       ASSIGN_OR_RETURN(bool row, list->Step());
       if (!row) return page;
       if (page.records.size() == static_cast<size_t>(page_size)) {
-        page.next_token = absl::StrCat(last);
+        page.next_token = page.records.back().id;
         return page;
       }
-      last = list->Integer(1);
       ASSIGN_OR_RETURN(TokenRecord token, ReadToken(sql, list->Text(0)));
       page.records.push_back(std::move(token));
     }

@@ -30,9 +30,10 @@ struct BlobId {
   bool operator==(const BlobId&) const = default;
 };
 
-// A blob that is not complete. The id is the same for everybody who sends that blob.
+// A blob that is not complete. The id is the same for everybody of the tenant who sends that blob.
 struct UploadRecord {
   std::string id;  // a UUID
+  std::string tenant;
   BlobId blob;
   std::string path;  // of the first file that has these bytes, for messages
 };
@@ -54,6 +55,7 @@ struct ModelFileRecord {
 
 struct ModelRecord {
   std::string id;
+  std::string tenant;
   std::string display_name;
   ModelState state = ModelState::kUploading;
   absl::Time create_time;
@@ -81,6 +83,7 @@ struct JobProgressRecord {
 
 struct JobRecord {
   std::string id;
+  std::string tenant;
   std::string model_id;
   std::string targets_blob;
   std::map<std::string, std::string> labels;
@@ -122,8 +125,17 @@ struct EventRecord {
   JobState state = JobState::kQueued;
 };
 
+// What a job is made of.
+struct NewJob {
+  std::string model_id;
+  std::string targets_blob{};
+  std::map<std::string, std::string> labels{};
+  std::string request_id{};  // may be empty
+};
+
 // An event as it happened.
 struct JobNews {
+  std::string tenant;
   std::string job_id;
   EventType type = EventType::kCreated;
   RetryReason retry_reason = RetryReason::kNone;  // of kRetrying
@@ -133,6 +145,7 @@ enum class TaskKind { kInspect = 1, kPlan = 2, kQuantize = 3 };
 
 struct TaskRecord {
   std::string id;
+  std::string tenant;
   TaskKind kind = TaskKind::kInspect;
   std::string model_id;
   std::string job_id;        // of kQuantize
