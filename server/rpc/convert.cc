@@ -70,6 +70,7 @@ v1::Job ToProto(const JobRecord& record) {
   if (!record.result_blob.empty() && result.ParseFromString(record.result_blob))
     *out.mutable_results() = result.targets();
   out.set_revision(record.revision);
+  out.set_priority(record.priority);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@ namespace quantd {
 namespace {
 
 constexpr absl::Duration kPlanWait = absl::Seconds(60);
+constexpr int kHighestPriority = 10;
 
 template <typename Range>
 auto* FindByName(const Range& range, const std::string& name) {
@@ -67,6 +69,9 @@ absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) c
   if (request.targets_size() > kMaxTargetsPerJob)
     return InvalidField("targets", absl::StrCat("has more than ", kMaxTargetsPerJob));
   if (request.request_id().size() > 128) return InvalidField("request_id", "is longer than 128 bytes");
+  if (std::abs(request.priority()) > kHighestPriority)
+    return InvalidField("priority",
+                        absl::StrCat("is not between -", kHighestPriority, " and ", kHighestPriority));
   if (request.labels_size() > 64) return InvalidField("labels", "has more than 64");
   for (const auto& [key, value] : request.labels()) {
     if (key.empty() || key.size() > 63 || value.size() > 255) {
@@ -105,6 +110,7 @@ absl::Status JobServiceImpl::Queue(const std::string& tenant, const v1::CreateJo
   wanted.targets_blob = SpecOf(request);
   wanted.labels.insert(request.labels().begin(), request.labels().end());
   wanted.request_id = request.request_id();
+  wanted.priority = request.priority();
   ASSIGN_OR_RETURN(const JobRecord job, context_.catalogue.CreateJob(tenant, wanted));
   *response.mutable_job() = ToProto(job);
   for (const v1::Target& target : request.targets()) {

@@ -26,6 +26,8 @@ namespace quantd {
 struct CatalogueOptions {
   int max_attempts = 3;  // of a job whose workers die
   absl::Duration lease = absl::Seconds(15);
+  // Of each tenant; called within transactions, from any thread. None: no tenant has limits.
+  std::function<TenantLimits(const std::string& tenant)> limits_of{};
 };
 
 // Called after the transaction, without locks held, possibly from several threads.
@@ -111,7 +113,8 @@ class Catalogue {
   absl::Status DropPlan(const std::string& task_id);
   // Nobody waits for any plan: after a start. Plans of other servers that share the database stay.
   absl::Status DropAllPlans();
-  // The oldest queued task of one of the kinds, or nothing.
+  // A queued task of one of the kinds, or nothing: short ones first, tenants in fair turns by their weights,
+  // those of one tenant by priority, then by age. Jobs of a tenant that runs as many as it may wait.
   absl::StatusOr<std::optional<LeaseRecord>> LeaseTask(const std::vector<TaskKind>& kinds,
                                                        const std::string& worker_id);
   // Renews the lease. True: the job's cancel was requested. FAILED_PRECONDITION: the token is stale.
@@ -217,11 +220,14 @@ class Catalogue {
   // Locks, taken in this order, so that no two transactions wait for each other:
   //   1. the content lock: held by whatever makes or removes models, blobs, uploads and artifacts, since what
   //      nothing needs any more is a question about all of them;
-  //   2. tasks, the oldest first: held by whatever changes a task, or the job or model that it works on;
-  //   3. a model that must not go, then a job;
-  //   4. the counter of fencing tokens, last, because all leases want it.
+  //   2. the queue's lock: held by what gives out a lease, so that every turn counts for the next one;
+  //   3. tasks, the oldest first: held by whatever changes a task, or the job or model that it works on;
+  //   4. a model that must not go, then a job;
+  //   5. a tenant's share of the queue;
+  //   6. the counter of fencing tokens, last, because all leases want it.
   // Events are numbered under the lock of their job, so there is no gap.
   static absl::Status LockContent(Change& change);
+  static absl::Status LockQueue(Change& change);
   // Tasks whose `column` has that value.
   static absl::Status LockTasks(Change& change, const char* column, const std::string& value);
   static absl::Status LockModel(Change& change, const std::string& id);
@@ -259,6 +265,12 @@ class Catalogue {
   // Forgets the uploads whose blob no model needs; returns their ids.
   static absl::StatusOr<std::vector<std::string>> DropUploads(Change& change);
   static absl::Status QueueTask(Change& change, const TaskRecord& task);
+  TenantLimits LimitsOf(const std::string& tenant) const;
+  absl::StatusOr<bool> MayRunMore(Transaction& sql, const std::string& tenant) const;
+  // Of the lease's job, if it has one.
+  static absl::Status StartJob(Change& change, const LeaseRecord& lease);
+  // The task gets its next token, which `lease` gets too, and is the worker's.
+  absl::Status GiveLease(Change& change, LeaseRecord& lease, const std::string& worker_id) const;
 
   const CatalogueOptions options_;
   CatalogueListener listener_;

@@ -28,7 +28,7 @@ absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& tenant, const 
       if (found) {
         ASSIGN_OR_RETURN(JobRecord earlier, ReadJob(change.sql, find->Text(0)));
         if (earlier.model_id != job.model_id || earlier.targets_blob != job.targets_blob ||
-            earlier.labels != job.labels)
+            earlier.labels != job.labels || earlier.priority != job.priority)
           return InvalidField("request_id", "was used for another job");
         return earlier;
       }
@@ -40,7 +40,8 @@ absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& tenant, const 
     const std::string id = RandomId();
     RETURN_IF_ERROR(InsertJob(change, tenant, id, job));
     RETURN_IF_ERROR(AddEvent(change, id, EventType::kCreated, ""));
-    RETURN_IF_ERROR(QueueTask(change, {RandomId(), tenant, TaskKind::kQuantize, job.model_id, id, ""}));
+    RETURN_IF_ERROR(
+        QueueTask(change, {RandomId(), tenant, TaskKind::kQuantize, job.model_id, id, "", job.priority}));
     return ReadJob(change.sql, id);
   });
 }
@@ -50,10 +51,10 @@ absl::Status Catalogue::InsertJob(Change& change, const std::string& tenant, con
   const int64_t now = absl::ToUnixMicros(change.sql.Now());
   RETURN_IF_ERROR(
       change.sql
-          .Prepare("INSERT INTO jobs(id, tenant, model_id, targets, state, create_time, use_time, request_id)"
-                   " VALUES (?,?,?,?,?,?,?,nullif(?,''))")
+          .Prepare("INSERT INTO jobs(id, tenant, model_id, targets, state, create_time, use_time, priority,"
+                   " request_id) VALUES (?,?,?,?,?,?,?,?,nullif(?,''))")
           ->BindAll(id, tenant, job.model_id, job.targets_blob, static_cast<int64_t>(JobState::kQueued), now,
-                    now, job.request_id)
+                    now, static_cast<int64_t>(job.priority), job.request_id)
           .Run());
   for (const auto& [key, value] : job.labels) {
     RETURN_IF_ERROR(
@@ -66,8 +67,8 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string
   auto find = sql.Prepare(
       "SELECT model_id, targets, state, cancel_requested, create_time, start_time, end_time, attempt, stage, "
       "tensors_done,"
-      " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field, tenant "
-      "FROM jobs WHERE id=?");
+      " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field, tenant, "
+      "priority FROM jobs WHERE id=?");
   find->BindAll(id);
   ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found) return ResourceNotFound("job", absl::StrCat("jobs/", id));
@@ -88,6 +89,7 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string
   job.revision = find->Integer(16);
   job.error_field = find->Text(17);
   job.tenant = find->Text(18);
+  job.priority = static_cast<int>(find->Integer(19));
   auto labels = sql.Prepare("SELECT key, value FROM job_labels WHERE job_id=?");
   labels->BindAll(id);
   for (;;) {

@@ -87,6 +87,7 @@ struct JobRecord {
   std::string model_id;
   std::string targets_blob;
   std::map<std::string, std::string> labels;
+  int priority = 0;
   JobState state = JobState::kQueued;
   bool cancel_requested = false;
   absl::Time create_time;
@@ -131,6 +132,7 @@ struct NewJob {
   std::string targets_blob{};
   std::map<std::string, std::string> labels{};
   std::string request_id{};  // may be empty
+  int priority = 0;          // before age, among the tenant's own jobs; the larger one is first
 };
 
 // An event as it happened.
@@ -150,6 +152,7 @@ struct TaskRecord {
   std::string model_id;
   std::string job_id;        // of kQuantize
   std::string targets_blob;  // of kPlan
+  int64_t priority = 0;      // of kQuantize
 };
 
 // A task in a worker's hands until `expires`.

@@ -23,8 +23,12 @@ class CatalogueTestBase : public testing::Test {
 
   // One more catalogue in the same database, as another server has.
   absl::StatusOr<std::unique_ptr<Catalogue>> Open() {
-    return Catalogue::Open(database_->address(), database_->clock(),
-                           {.max_attempts = 2, .lease = absl::Seconds(10)});
+    return Catalogue::Open(
+        database_->address(), database_->clock(),
+        {.max_attempts = 2, .lease = absl::Seconds(10), .limits_of = [this](const std::string& tenant) {
+           const auto found = limits_.find(tenant);
+           return found == limits_.end() ? TenantLimits{} : found->second;
+         }});
   }
 
   // As after a restart.
@@ -102,6 +106,7 @@ class CatalogueTestBase : public testing::Test {
                 absl::StatusCode::kFailedPrecondition);
   }
 
+  std::map<std::string, TenantLimits> limits_;  // set while no other thread calls
   std::unique_ptr<TestDatabase> database_;
   std::unique_ptr<Catalogue> catalogue_;
 };
