@@ -53,6 +53,7 @@ class Server {
     RETURN_IF_ERROR(ReadIdentityFiles());
     RETURN_IF_ERROR(SettleStorage(flags_));
     CatalogueOptions options;
+    options.limits_of = [this](const std::string& tenant) { return access_->LimitsOf(tenant); };
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
     context_ = std::make_unique<ServerContext>(
