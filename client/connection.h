@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/retry.h"
+#include "credentials/caller_credentials.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
 #include "quantd/v1/admin_service.grpc.pb.h"
 #include "quantd/v1/blob_service.grpc.pb.h"
@@ -21,12 +22,7 @@ namespace quantd {
 
 struct ConnectionOptions {
   std::string server = "127.0.0.1:7600";
-  // PEM files for TLS; without `ca` the connection is plain.
-  std::string ca;
-  std::string certificate;
-  std::string key;
-  // Holds a bearer token.
-  std::string token_file;
+  CallerFiles credentials;
 };
 
 // Safe to use from several threads.
@@ -59,7 +55,7 @@ class Connection {
  private:
   Connection() = default;
   std::string server_;
-  std::string token_;
+  std::unique_ptr<CallerCredentials> credentials_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 
+#include "server/auth/access.h"
 #include "server/engine_registry.h"
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
-#include "server/rpc/caller.h"
 #include "server/tenants.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/objects/object_store.h"

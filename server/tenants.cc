@@ -42,10 +42,12 @@ absl::StatusOr<TenantLimits> ParseTenantLimits(std::string_view text) {
   return limits;
 }
 
-TenantLimits Tenants::LimitsOf(const std::string& /*tenant*/) const { return others_; }
+TenantLimits Tenants::LimitsOf(const std::string& tenant) const {
+  return access_.LimitsOf(tenant).value_or(others_);
+}
 
 std::string Tenants::LabelOf(const std::string& tenant) const {
-  return tenant == kDefaultTenant ? tenant : "other";
+  return tenant == kDefaultTenant || access_.LimitsOf(tenant).has_value() ? tenant : "other";
 }
 
 }  // namespace quantd

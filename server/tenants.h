@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "server/auth/access.h"
 #include "storage/catalogue/records.h"
 
 namespace quantd {
@@ -16,14 +17,15 @@ absl::StatusOr<TenantLimits> ParseTenantLimits(std::string_view text);
 // Thread-safe.
 class Tenants {
  public:
-  // `others` are the limits of each tenant that is not listed.
-  explicit Tenants(TenantLimits others) : others_(others) {}
+  // `others` are the limits of each tenant that the access file does not name. `access` outlives the object.
+  Tenants(const Access& access, TenantLimits others) : access_(access), others_(others) {}
 
   TenantLimits LimitsOf(const std::string& tenant) const;
-  // The value of a metric's label: the tenant where it is listed, else "other".
+  // The value of a metric's label: the tenant where it is named, else "other".
   std::string LabelOf(const std::string& tenant) const;
 
  private:
+  const Access& access_;
   const TenantLimits others_;
 };
 

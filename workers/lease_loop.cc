@@ -24,23 +24,29 @@ using std::chrono::seconds;
 
 constexpr int64_t kLeaseWaitSeconds = 10;
 constexpr milliseconds kBackoff(500);
+// Of a worker whose credentials quantd does not take; they may be replaced.
+constexpr milliseconds kRefusedBackoff(5000);
 // Messages quote names from model files; they end up in gRPC trailers, which have a limit.
 constexpr size_t kLongestMessage = 2000;
 // Cancel acts within 2 s, so heartbeats are more frequent than the lease needs.
 constexpr milliseconds kHeartbeat(500);
 
-void SetDeadline(grpc::ClientContext& context, seconds timeout) {
+void Prepare(grpc::ClientContext& context, CallerCredentials& credentials, seconds timeout) {
+  credentials.AddTo(context);
   context.set_deadline(std::chrono::system_clock::now() + timeout);
 }
 
 // Keeps the lease of one assignment from a thread of its own.
 class Heartbeats {
  public:
-  Heartbeats(v1::WorkerService::Stub& stub, const v1::Assignment& assignment, TaskFigures& figures,
-             const std::atomic<bool>& stopping)
-      : stub_(stub), assignment_(assignment), figures_(figures), stopping_(stopping), thread_([this] {
-          Run();
-        }) {}
+  Heartbeats(v1::WorkerService::Stub& stub, CallerCredentials& credentials, const v1::Assignment& assignment,
+             TaskFigures& figures, const std::atomic<bool>& stopping)
+      : stub_(stub),
+        credentials_(credentials),
+        assignment_(assignment),
+        figures_(figures),
+        stopping_(stopping),
+        thread_([this] { Run(); }) {}
 
   ~Heartbeats() {
     {
@@ -73,7 +79,7 @@ class Heartbeats {
       *request.mutable_figures() = figures_.Take();
       lock.unlock();
       grpc::ClientContext context;
-      SetDeadline(context, seconds(5));
+      Prepare(context, credentials_, seconds(5));
       v1::HeartbeatResponse response;
       const grpc::Status status = stub_.Heartbeat(&context, request, &response);
       if (!status.ok()) figures_.GiveBack(request.figures());
@@ -86,6 +92,7 @@ class Heartbeats {
   }
 
   v1::WorkerService::Stub& stub_;
+  CallerCredentials& credentials_;
   const v1::Assignment& assignment_;
   TaskFigures& figures_;
   const std::atomic<bool>& stopping_;
@@ -97,6 +104,17 @@ class Heartbeats {
   bool lost_ = false;
   std::thread thread_;
 };
+
+bool IsRefused(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAUTHENTICATED ||
+         status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
+}
+
+void Pause(milliseconds duration, const std::atomic<bool>& stopping) {
+  constexpr milliseconds kStep(50);
+  for (milliseconds waited(0); waited < duration && !stopping; waited += kStep)
+    std::this_thread::sleep_for(kStep);
+}
 
 std::string Describe(const v1::Assignment& assignment) {
   return assignment.job().empty() ? assignment.model() : assignment.job();
@@ -117,7 +135,7 @@ grpc::Status LeaseLoop::Lease(absl::Time deadline, const std::atomic<bool>& stop
   request.mutable_wait()->set_seconds(wait);
   *request.mutable_engine() = DescribeEngine(*options_.devices);  // a GPU may have been lost
   grpc::ClientContext context;
-  SetDeadline(context, seconds(wait + 5));
+  Prepare(context, *options_.credentials, seconds(wait + 5));
   // The call is given up when the worker stops.
   std::jthread canceller([&](std::stop_token token) {
     while (!token.stop_requested() && !stopping) std::this_thread::sleep_for(milliseconds(50));
@@ -133,10 +151,11 @@ absl::Status LeaseLoop::Run(const std::atomic<bool>& stopping) {
   while (!stopping) {
     v1::LeaseResponse response;
     const grpc::Status status = Lease(deadline, stopping, response);
+    TellChange(status);
     if (status.ok()) reached = absl::OkStatus();
     if (!status.ok()) {
       if (!reached.ok()) reached = absl::UnavailableError(status.error_message());
-      std::this_thread::sleep_for(kBackoff);
+      Pause(IsRefused(status) ? kRefusedBackoff : kBackoff, stopping);
     }
     if (response.has_assignment()) {
       const Ended ended = RunAssignment(response.assignment(), stopping);
@@ -155,6 +174,19 @@ void LeaseLoop::WaitForStore(const std::atomic<bool>& stopping) {
     std::this_thread::sleep_for(kBackoff);
 }
 
+void LeaseLoop::TellChange(const grpc::Status& status) {
+  if (status.error_code() == last_code_) return;
+  last_code_ = status.error_code();
+  if (status.ok()) {
+    spdlog::info("quantd answers again");
+  } else if (IsRefused(status)) {
+    spdlog::error("quantd refuses this worker: {}; its token or certificate needs the role worker",
+                  status.error_message());
+  } else {
+    spdlog::warn("no answer from quantd: {}", status.error_message());
+  }
+}
+
 LeaseLoop::Ended LeaseLoop::RunAssignment(const v1::Assignment& assignment,
                                           const std::atomic<bool>& stopping) {
   const std::string name = Describe(assignment);
@@ -164,7 +196,7 @@ LeaseLoop::Ended LeaseLoop::RunAssignment(const v1::Assignment& assignment,
   bool lost = false;
   TaskFigures figures;
   {
-    Heartbeats heartbeats(*stub_, assignment, figures, stopping);
+    Heartbeats heartbeats(*stub_, *options_.credentials, assignment, figures, stopping);
     TaskOptions options;
     options.threads = options_.threads;
     options.devices = options_.devices;
@@ -218,7 +250,7 @@ LeaseLoop::Reported LeaseLoop::Report(const v1::Assignment& assignment, const ab
   Reported reported;
   for (int i = 0; i < kTries; ++i) {
     grpc::ClientContext context;
-    SetDeadline(context, seconds(10));
+    Prepare(context, *options_.credentials, seconds(10));
     google::protobuf::Empty response;
     reported.status =
         result.ok() ? stub_->Complete(&context, complete, &response) : stub_->Fail(&context, fail, &response);

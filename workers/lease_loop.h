@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "credentials/caller_credentials.h"
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "storage/objects/object_store.h"
 #include "workers/engine/device_policy.h"
@@ -21,7 +22,8 @@ struct LeaseLoopOptions {
   int threads = 1;
   // Ends after one task, or when none came for so long.
   std::optional<absl::Duration> once;
-  DevicePolicy* devices = nullptr;  // where jobs are encoded; outlives the loop
+  DevicePolicy* devices = nullptr;           // where jobs are encoded; outlives the loop
+  CallerCredentials* credentials = nullptr;  // of every call; outlive the loop
 };
 
 class LeaseLoop {
@@ -33,6 +35,8 @@ class LeaseLoop {
   absl::Status Run(const std::atomic<bool>& stopping);
 
  private:
+  // Logs when calls begin to fail, in another way than before, or not any more.
+  void TellChange(const grpc::Status& status);
   // Waits for a task, until `deadline` at most; an empty answer when none came.
   grpc::Status Lease(absl::Time deadline, const std::atomic<bool>& stopping, v1::LeaseResponse& response);
   struct Ended {
@@ -53,6 +57,7 @@ class LeaseLoop {
   std::unique_ptr<v1::WorkerService::Stub> stub_;
   ObjectStore& store_;
   LeaseLoopOptions options_;
+  grpc::StatusCode last_code_ = grpc::StatusCode::OK;  // of Lease
 };
 
 }  // namespace quantd

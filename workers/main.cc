@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/random_id.h"
 #include "base/status.h"
+#include "credentials/caller_credentials.h"
 #include "storage/objects/open_store.h"
 #include "workers/engine/device_policy.h"
 #include "workers/lease_loop.h"
@@ -29,6 +30,7 @@ namespace {
 struct Flags {
   std::string server = "127.0.0.1:7600";
   std::string objects;
+  CallerFiles credentials;
   std::string worker_id;
   int threads = 0;
   int parent = 0;
@@ -52,7 +54,8 @@ absl::StatusOr<std::unique_ptr<DevicePolicy>> OpenDevices(Flags flags) {
   return devices;
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server,
+                                           const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   // An address may stand for several servers: calls go to all of them in turn, but not to one that is away.
   arguments.SetLoadBalancingPolicyName("round_robin");
@@ -60,7 +63,7 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(server, credentials, arguments);
 }
 
 int Main(int argc, char** argv) {
@@ -73,6 +76,14 @@ int Main(int argc, char** argv) {
   app.add_option("--objects", flags.objects, "Object store, file:DIR or s3://BUCKET/PREFIX")
       ->envname("QUANTD_OBJECTS")
       ->required();
+  app.add_option("--ca", flags.credentials.ca,
+                 "PEM file of the authority that signed quantd's certificate; without it no TLS")
+      ->envname("QUANTD_CA");
+  app.add_option("--cert", flags.credentials.certificate, "PEM file of the worker's certificate")
+      ->envname("QUANTD_CERT");
+  app.add_option("--key", flags.credentials.key, "PEM file of the worker's key")->envname("QUANTD_KEY");
+  app.add_option("--token-file", flags.credentials.token_file, "File with a bearer token, its owner's alone")
+      ->envname("QUANTD_TOKEN_FILE");
   app.add_option("--worker-id", flags.worker_id, "Name of this worker; default: made from host and process");
   app.add_option("--threads", flags.threads, "Encoder threads; 0 means all cores")
       ->envname("QUANTD_WORKER_THREADS");
@@ -130,7 +141,9 @@ int Main(int argc, char** argv) {
     gethostname(host, sizeof(host) - 1);
     flags.worker_id = absl::StrCat(host, "-", getpid(), "-", RandomId());
   }
-  const std::shared_ptr<grpc::Channel> channel = OpenChannel(flags.server);
+  absl::StatusOr<std::unique_ptr<CallerCredentials>> credentials = CallerCredentials::Open(flags.credentials);
+  if (!credentials.ok()) return Fail(credentials.status());
+  const std::shared_ptr<grpc::Channel> channel = OpenChannel(flags.server, (*credentials)->channel());
   absl::Status ended;
   std::atomic<bool> stopping = false;
   std::thread waiter([&] {
@@ -141,8 +154,9 @@ int Main(int argc, char** argv) {
   {
     // Short tasks have a loop of their own: an inspection never waits for a job.
     std::jthread short_tasks([&] {
-      LeaseLoop loop(channel, **store,
-                     {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, std::nullopt, devices->get()});
+      LeaseLoop loop(
+          channel, **store,
+          {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, std::nullopt, devices->get(), credentials->get()});
       loop.Run(stopping).IgnoreError();
     });
     LeaseLoop jobs(channel, **store,
@@ -150,7 +164,8 @@ int Main(int argc, char** argv) {
                     {v1::QUANTIZE},
                     threads,
                     flags.once ? std::optional(once_wait) : std::nullopt,
-                    devices->get()});
+                    devices->get(),
+                    credentials->get()});
     ended = jobs.Run(stopping);
     stopping = true;
   }

@@ -34,12 +34,9 @@ absl::StatusOr<int> CollectGarbage(Connection& connection, bool dry_run, bool js
   return kDone;
 }
 
-}  // namespace
-
-void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action) {
-  CLI::App* admin = app.add_subcommand("admin", "What operators do")->require_subcommand(1);
+void AddCollection(CLI::App& admin, GlobalFlags& flags, Action& action) {
   auto dry_run = std::make_shared<bool>(false);
-  CLI::App* gc = admin->add_subcommand("gc", "Take away what retention does not keep and what nothing needs");
+  CLI::App* gc = admin.add_subcommand("gc", "Take away what retention does not keep and what nothing needs");
   gc->add_flag("--dry-run", *dry_run, "Only tell what would go");
   gc->callback([&, dry_run] {
     action = [&, dry_run] {
@@ -47,6 +44,14 @@ void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action) {
           flags, [&](Connection& server) { return CollectGarbage(server, *dry_run, flags.json()); });
     };
   });
+}
+
+}  // namespace
+
+void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action) {
+  CLI::App* admin = app.add_subcommand("admin", "What operators do")->require_subcommand(1);
+  AddCollection(*admin, flags, action);
+  AddTokens(*admin, flags, action);
 }
 
 }  // namespace quantd

@@ -14,8 +14,18 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* CollectGarbage(grpc::CallbackServerContext* call,
                                            const v1::CollectGarbageRequest* request,
                                            v1::CollectGarbageResponse* response) override;
+  grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* call,
+                                        const v1::CreateTokenRequest* request,
+                                        v1::CreateTokenResponse* response) override;
+  grpc::ServerUnaryReactor* ListTokens(grpc::CallbackServerContext* call,
+                                       const v1::ListTokensRequest* request,
+                                       v1::ListTokensResponse* response) override;
+  grpc::ServerUnaryReactor* RevokeToken(grpc::CallbackServerContext* call,
+                                        const v1::RevokeTokenRequest* request, v1::Token* response) override;
 
  private:
+  absl::Status CheckTenant(const std::string& tenant) const;
+
   ServerContext& context_;
   Collector& collector_;
 };

@@ -2,8 +2,8 @@
 
 #include "absl/time/clock.h"
 #include "base/status.h"
+#include "server/rpc/call_scope.h"
 #include "server/rpc/resource_names.h"
-#include "server/rpc/status_mapping.h"
 
 namespace quantd {
 namespace {
@@ -13,12 +13,11 @@ constexpr absl::Duration kLifetime = absl::Minutes(15);
 
 }  // namespace
 
-absl::Status BlobServiceImpl::MakeUrl(const grpc::CallbackServerContext& call,
-                                      const v1::GetBlobUrlRequest& request, v1::BlobUrl& response) {
-  ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(call, "/quantd.v1.BlobService/GetBlobUrl"));
+absl::Status BlobServiceImpl::MakeUrl(const std::string& tenant, const v1::GetBlobUrlRequest& request,
+                                      v1::BlobUrl& response) {
   if (!gives_urls_) return absl::UnimplementedError("this server gives no URLs; use ByteStream.Read");
   ASSIGN_OR_RETURN(const BlobId blob, ParseBlobName(request.resource_name()));
-  ASSIGN_OR_RETURN(const std::string key, context_.catalogue.FindBlob(caller.tenant, blob));
+  ASSIGN_OR_RETURN(const std::string key, context_.catalogue.FindBlob(tenant, blob));
   ASSIGN_OR_RETURN(*response.mutable_url(), context_.objects.PresignedUrl(key, kLifetime));
   response.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(absl::Now() + kLifetime));
   return absl::OkStatus();
@@ -27,12 +26,11 @@ absl::Status BlobServiceImpl::MakeUrl(const grpc::CallbackServerContext& call,
 grpc::ServerUnaryReactor* BlobServiceImpl::GetBlobUrl(grpc::CallbackServerContext* call,
                                                       const v1::GetBlobUrlRequest* request,
                                                       v1::BlobUrl* response) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   // Keys of the store may have to be fetched.
-  context_.disk.Submit([this, call, reactor, request, response] {
-    reactor->Finish(ToGrpc(MakeUrl(*call, *request, *response)));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/quantd.v1.BlobService/GetBlobUrl",
+                      [this, request, response](const Caller& caller, CallScope& /*scope*/) {
+                        return MakeUrl(caller.tenant, *request, *response);
+                      });
 }
 
 }  // namespace quantd

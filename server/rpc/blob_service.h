@@ -15,7 +15,7 @@ class BlobServiceImpl final : public v1::BlobService::CallbackService {
                                        const v1::GetBlobUrlRequest* request, v1::BlobUrl* response) override;
 
  private:
-  absl::Status MakeUrl(const grpc::CallbackServerContext& call, const v1::GetBlobUrlRequest& request,
+  absl::Status MakeUrl(const std::string& tenant, const v1::GetBlobUrlRequest& request,
                        v1::BlobUrl& response);
 
   ServerContext& context_;

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "server/blob_upkeep.h"
 #include "server/metrics/quota_rejections.h"
-#include "server/rpc/status_mapping.h"
+#include "server/rpc/call_scope.h"
 
 namespace quantd {
 namespace {
@@ -22,30 +22,29 @@ using google::bytestream::WriteResponse;
 // executor. Whoever calls Finish or starts an operation lets go: the reactor may be gone then.
 class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
  public:
-  ReadReactor(ServerContext& context, const grpc::CallbackServerContext& call, const ReadRequest& request)
-      : disk_(context.disk) {
-    if (absl::Status status = Open(context, call, request); !status.ok()) {
-      Finish(ToGrpc(status));
+  ReadReactor(ServerContext& context, grpc::CallbackServerContext& call, const ReadRequest& request)
+      : scope_(context, call, "/google.bytestream.ByteStream/Read"), disk_(context.disk) {
+    if (absl::Status status = Open(context, request); !status.ok()) {
+      Finish(scope_.End(status));
     } else {
       disk_.Submit([this] { WriteNext(); });
     }
   }
   void OnWriteDone(bool ok) override {
     if (ok) return disk_.Submit([this] { WriteNext(); });
-    Finish(ToGrpc(absl::CancelledError("the reader is gone")));
+    Finish(scope_.End(absl::CancelledError("the reader is gone")));
   }
   void OnDone() override { delete this; }
 
  private:
-  absl::Status Open(ServerContext& context, const grpc::CallbackServerContext& call,
-                    const ReadRequest& request) {
-    ASSIGN_OR_RETURN(const Caller caller, context.access.Check(call, "/google.bytestream.ByteStream/Read"));
+  absl::Status Open(ServerContext& context, const ReadRequest& request) {
+    RETURN_IF_ERROR(scope_.caller().status());
     ASSIGN_OR_RETURN(BlobId blob, ParseBlobName(request.resource_name()));
     if (request.read_limit() < 0) return InvalidField("read_limit", "is negative");
     if (request.read_offset() < 0 || request.read_offset() > blob.size) {
       return absl::OutOfRangeError(absl::StrCat("read_offset: the blob has ", blob.size, " bytes"));
     }
-    ASSIGN_OR_RETURN(std::string key, context.catalogue.UseBlob(caller.tenant, blob));
+    ASSIGN_OR_RETURN(std::string key, context.catalogue.UseBlob(scope_.caller()->tenant, blob));
     ASSIGN_OR_RETURN(file_, context.objects.OpenForRead(key));
     position_ = static_cast<uint64_t>(request.read_offset());
     end_ = file_->size();
@@ -55,17 +54,18 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
   }
 
   void WriteNext() {
-    if (position_ >= end_) return Finish(grpc::Status::OK);
+    if (position_ >= end_) return Finish(scope_.End(absl::OkStatus()));
     std::string& data = *response_.mutable_data();
     data.resize(std::min<uint64_t>(kMaxChunkBytes, end_ - position_));
     if (absl::Status status = file_->ReadAt(position_, std::as_writable_bytes(std::span(data)));
         !status.ok()) {
-      return Finish(ToGrpc(status));
+      return Finish(scope_.End(status));
     }
     position_ += data.size();
     StartWrite(&response_);
   }
 
+  CallScope scope_;
   Executor& disk_;
   std::unique_ptr<RandomAccessFile> file_;
   uint64_t position_ = 0;
@@ -77,12 +77,15 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
 // above, whoever calls Finish or starts an operation lets go.
 class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
  public:
-  WriteReactor(ServerContext& context, UploadSessions& sessions, const grpc::CallbackServerContext& call,
+  WriteReactor(ServerContext& context, UploadSessions& sessions, grpc::CallbackServerContext& call,
                WriteResponse* response)
-      : context_(context), sessions_(sessions), response_(response) {
+      : context_(context),
+        sessions_(sessions),
+        scope_(context, call, "/google.bytestream.ByteStream/Write"),
+        response_(response) {
     context_.metrics.upload_sessions_active.Increment();
-    if (absl::Status status = Begin(call); !status.ok()) {
-      Finish(ToGrpc(CountQuota(context_, status)));
+    if (absl::Status status = Begin(); !status.ok()) {
+      Finish(scope_.End(CountQuota(context_, status)));
     } else {
       StartRead(&request_);
     }
@@ -94,15 +97,14 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
   void OnDone() override {
     context_.metrics.upload_sessions_active.Decrement();
-    if (counted_) sessions_.EndStream(tenant_);
+    if (counted_) sessions_.EndStream(scope_.caller()->tenant);
     delete this;
   }
 
  private:
-  absl::Status Begin(const grpc::CallbackServerContext& call) {
-    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(call, "/google.bytestream.ByteStream/Write"));
-    tenant_ = caller.tenant;
-    RETURN_IF_ERROR(sessions_.BeginStream(tenant_));
+  absl::Status Begin() {
+    RETURN_IF_ERROR(scope_.caller().status());
+    RETURN_IF_ERROR(sessions_.BeginStream(scope_.caller()->tenant));
     counted_ = true;
     return absl::OkStatus();
   }
@@ -113,14 +115,14 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
       const int64_t position = session_ == nullptr ? 0 : session_->position();
       Release();
       response_->set_committed_size(position);
-      return Finish(ToGrpc(absl::CancelledError("the stream ended before finish_write")));
+      return Finish(scope_.End(absl::CancelledError("the stream ended before finish_write")));
     }
     const absl::Status status = Handle();
     if (!status.ok()) {
       Release();
-      return Finish(ToGrpc(status));
+      return Finish(scope_.End(status));
     }
-    if (complete_) return Finish(grpc::Status::OK);
+    if (complete_) return Finish(scope_.End(absl::OkStatus()));
     StartRead(&request_);
   }
 
@@ -146,14 +148,15 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   // True: the store has the blob already, and the stream is done.
   absl::StatusOr<bool> Open() {
     resource_name_ = request_.resource_name();
-    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(tenant_, resource_name_));
+    scope_.SetResource(resource_name_);
+    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(scope_.caller()->tenant, resource_name_));
     ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
     if (present) {
       response_->set_committed_size(name.blob.size);
       complete_ = true;
       return true;
     }
-    RETURN_IF_ERROR(context_.catalogue.UseUpload(tenant_, name.upload_id));
+    RETURN_IF_ERROR(context_.catalogue.UseUpload(name.tenant, name.upload_id));
     ASSIGN_OR_RETURN(session_, sessions_.Take(name));
     if (session_->position() > 0) context_.metrics.upload_resumes.Increment();
     return false;
@@ -188,14 +191,14 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
     if (session_ == nullptr) return;
     const std::string upload = session_->name().upload_id;
     sessions_.GiveBack(std::move(session_));
-    if (absl::Status used = context_.catalogue.UseUpload(tenant_, upload); !used.ok())
+    if (absl::Status used = context_.catalogue.UseUpload(scope_.caller()->tenant, upload); !used.ok())
       spdlog::warn("the use of an upload was not recorded: {}", std::string(used.message()));
   }
 
   ServerContext& context_;
   UploadSessions& sessions_;
+  CallScope scope_;
   WriteResponse* response_;
-  std::string tenant_;
   bool counted_ = false;  // as a stream of the tenant's
   WriteRequest request_;
   std::string resource_name_;
@@ -218,24 +221,20 @@ grpc::ServerReadReactor<WriteRequest>* ByteStreamServiceImpl::Write(grpc::Callba
 grpc::ServerUnaryReactor* ByteStreamServiceImpl::QueryWriteStatus(
     grpc::CallbackServerContext* call, const google::bytestream::QueryWriteStatusRequest* request,
     google::bytestream::QueryWriteStatusResponse* response) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, call, reactor, request, response] {
-    reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const Caller caller,
-                       context_.access.Check(*call, "/google.bytestream.ByteStream/QueryWriteStatus"));
-      ASSIGN_OR_RETURN(UploadName name, ParseUploadName(caller.tenant, request->resource_name()));
-      ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
-      if (present) {
-        response->set_committed_size(name.blob.size);
-        response->set_complete(true);
-        return absl::OkStatus();
-      }
-      ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
-      response->set_committed_size(durable);
-      return absl::OkStatus();
-    }()));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/google.bytestream.ByteStream/QueryWriteStatus",
+                      [this, request, response](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                        ASSIGN_OR_RETURN(UploadName name,
+                                         ParseUploadName(caller.tenant, request->resource_name()));
+                        ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
+                        if (present) {
+                          response->set_committed_size(name.blob.size);
+                          response->set_complete(true);
+                          return absl::OkStatus();
+                        }
+                        ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
+                        response->set_committed_size(durable);
+                        return absl::OkStatus();
+                      });
 }
 
 }  // namespace quantd

@@ -92,4 +92,16 @@ v1::JobEvent ToProto(const EventRecord& record) {
   return out;
 }
 
+v1::Token ToProto(const TokenRecord& record) {
+  v1::Token out;
+  out.set_name(absl::StrCat("tokens/", record.id));
+  out.set_tenant(record.tenant);
+  out.set_role(record.role);
+  out.set_display_name(record.name);
+  *out.mutable_create_time() = ToProto(record.create_time);
+  if (record.expire_time.has_value()) *out.mutable_expire_time() = ToProto(*record.expire_time);
+  if (record.revoke_time.has_value()) *out.mutable_revoke_time() = ToProto(*record.revoke_time);
+  return out;
+}
+
 }  // namespace quantd

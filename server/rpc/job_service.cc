@@ -15,7 +15,6 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/resource_names.h"
-#include "server/rpc/status_mapping.h"
 #include "server/rpc/watch_reactor.h"
 
 namespace quantd {
@@ -23,12 +22,6 @@ namespace {
 
 constexpr absl::Duration kPlanWait = absl::Seconds(60);
 constexpr int kHighestPriority = 10;
-
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
 
 template <typename Range>
 auto* FindByName(const Range& range, const std::string& name) {
@@ -113,15 +106,15 @@ absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) c
   return absl::OkStatus();
 }
 
-void JobServiceImpl::PlanOnly(const std::string& tenant, grpc::ServerUnaryReactor* reactor,
+void JobServiceImpl::PlanOnly(const std::shared_ptr<CallScope>& scope, grpc::ServerUnaryReactor* reactor,
                               const v1::CreateJobRequest& request, v1::CreateJobResponse* response) {
   absl::StatusOr<std::string> model = ParseName("models", request.model());
   absl::StatusOr<std::string> task =
-      model.ok() ? context_.catalogue.QueuePlan(tenant, *model, SpecOf(request)) : model;
-  if (!task.ok()) return reactor->Finish(ToGrpc(task.status()));
-  dispatcher_.WaitForPlan(*task, kPlanWait, [reactor, response](absl::StatusOr<std::string> plan) {
+      model.ok() ? context_.catalogue.QueuePlan(scope->caller()->tenant, *model, SpecOf(request)) : model;
+  if (!task.ok()) return reactor->Finish(scope->End(task.status()));
+  dispatcher_.WaitForPlan(*task, kPlanWait, [scope, reactor, response](absl::StatusOr<std::string> plan) {
     if (plan.ok()) response->mutable_plan()->ParseFromString(*plan);
-    reactor->Finish(ToGrpc(plan.status()));
+    reactor->Finish(scope->End(plan.status()));
   });
 }
 
@@ -151,82 +144,85 @@ absl::Status JobServiceImpl::Queue(const std::string& tenant, const v1::CreateJo
 grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext* call,
                                                     const v1::CreateJobRequest* request,
                                                     v1::CreateJobResponse* response) {
-  const absl::StatusOr<Caller> caller = context_.access.Check(*call, "/quantd.v1.JobService/CreateJob");
-  absl::Status status = caller.status();
-  if (status.ok()) status = CheckRequest(*request);
-  if (!status.ok() || !request->validate_only()) {
-    if (status.ok()) status = CountQuota(context_, Queue(caller->tenant, *request, *response));
-    return Finish(call, status);
-  }
+  const auto scope = std::make_shared<CallScope>(context_, *call, "/quantd.v1.JobService/CreateJob");
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  PlanOnly(caller->tenant, reactor, *request, response);
+  scope->SetResource(request->model());
+  absl::Status status = scope->caller().status();
+  if (status.ok()) status = CheckRequest(*request);
+  if (status.ok() && request->validate_only()) {
+    PlanOnly(scope, reactor, *request, response);
+    return reactor;
+  }
+  if (status.ok()) status = CountQuota(context_, Queue(scope->caller()->tenant, *request, *response));
+  if (status.ok()) scope->SetResource(response->job().name());
+  reactor->Finish(scope->End(status));
   return reactor;
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* call,
                                                  const v1::GetJobRequest* request, v1::Job* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/GetJob"));
-    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(caller.tenant, id));
-    *response = ToProto(job);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.JobService/GetJob",
+                [&](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                  ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+                  ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(caller.tenant, id));
+                  *response = ToProto(job);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* call,
                                                    const v1::ListJobsRequest* request,
                                                    v1::ListJobsResponse* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/ListJobs"));
-    ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
-    JobFilter filter;
-    if (request->state() != v1::Job::STATE_UNSPECIFIED)
-      filter.state = static_cast<JobState>(request->state());
-    if (!request->model().empty()) {
-      ASSIGN_OR_RETURN(filter.model_id, ParseName("models", request->model()));
-    }
-    filter.labels.insert(request->labels().begin(), request->labels().end());
-    ASSIGN_OR_RETURN(Page<JobRecord> page,
-                     context_.catalogue.ListJobs(caller.tenant, filter, page_size, request->page_token()));
-    for (const JobRecord& record : page.records) *response->add_jobs() = ToProto(record);
-    response->set_next_page_token(page.next_token);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.JobService/ListJobs",
+                [&](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                  ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
+                  JobFilter filter;
+                  if (request->state() != v1::Job::STATE_UNSPECIFIED)
+                    filter.state = static_cast<JobState>(request->state());
+                  if (!request->model().empty()) {
+                    ASSIGN_OR_RETURN(filter.model_id, ParseName("models", request->model()));
+                  }
+                  filter.labels.insert(request->labels().begin(), request->labels().end());
+                  ASSIGN_OR_RETURN(
+                      Page<JobRecord> page,
+                      context_.catalogue.ListJobs(caller.tenant, filter, page_size, request->page_token()));
+                  for (const JobRecord& record : page.records) *response->add_jobs() = ToProto(record);
+                  response->set_next_page_token(page.next_token);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext* call,
                                                     const v1::CancelJobRequest* request, v1::Job* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/CancelJob"));
-    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(caller.tenant, id));
-    spdlog::info("jobs/{} cancel requested", id);
-    *response = ToProto(job);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.JobService/CancelJob",
+                [&](const Caller& caller, CallScope& scope) -> absl::Status {
+                  scope.SetResource(request->name());
+                  ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+                  ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(caller.tenant, id));
+                  spdlog::info("jobs/{} cancel requested", id);
+                  *response = ToProto(job);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext* call,
                                                     const v1::DeleteJobRequest* request,
                                                     google::protobuf::Empty* /*response*/) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, call, reactor, request] {
-    reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.JobService/DeleteJob"));
-      ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-      ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(caller.tenant, id));
-      RemoveUnneeded(context_, keys);
-      spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
-      return absl::OkStatus();
-    }()));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/quantd.v1.JobService/DeleteJob",
+                      [this, request](const Caller& caller, CallScope& scope) -> absl::Status {
+                        scope.SetResource(request->name());
+                        ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+                        ASSIGN_OR_RETURN(std::vector<std::string> keys,
+                                         context_.catalogue.DeleteJob(caller.tenant, id));
+                        RemoveUnneeded(context_, keys);
+                        spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
+                        return absl::OkStatus();
+                      });
 }
 
 grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* call,
                                                                  const v1::WatchJobRequest* request) {
-  return StartWatch(context_.catalogue, hub_, context_.access.Check(*call, "/quantd.v1.JobService/WatchJob"),
+  return StartWatch(context_.catalogue, hub_, CallScope(context_, *call, "/quantd.v1.JobService/WatchJob"),
                     *request);
 }
 

@@ -10,18 +10,12 @@
 #include "base/status.h"
 #include "server/blob_upkeep.h"
 #include "server/metrics/quota_rejections.h"
+#include "server/rpc/call_scope.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/resource_names.h"
-#include "server/rpc/status_mapping.h"
 
 namespace quantd {
 namespace {
-
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
 
 absl::StatusOr<std::vector<ModelFileRecord>> ReadFiles(const v1::CreateModelRequest& request) {
   if (request.files_size() == 0) return InvalidField("files", "is empty");
@@ -116,91 +110,85 @@ absl::Status ModelServiceImpl::Create(const std::string& tenant, const v1::Creat
 grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerContext* call,
                                                         const v1::CreateModelRequest* request,
                                                         v1::CreateModelResponse* response) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, call, reactor, request, response] {
-    reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const Caller caller,
-                       context_.access.Check(*call, "/quantd.v1.ModelService/CreateModel"));
-      return CountQuota(context_, Create(caller.tenant, *request, *response));
-    }()));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/quantd.v1.ModelService/CreateModel",
+                      [this, request, response](const Caller& caller, CallScope& scope) -> absl::Status {
+                        RETURN_IF_ERROR(CountQuota(context_, Create(caller.tenant, *request, *response)));
+                        scope.SetResource(response->model().name());
+                        return absl::OkStatus();
+                      });
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext* call,
                                                      const v1::GetModelRequest* request,
                                                      v1::Model* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.ModelService/GetModel"));
-    ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
-    ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(caller.tenant, id));
-    *response = ToProto(model);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.ModelService/GetModel",
+                [&](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                  ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
+                  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(caller.tenant, id));
+                  *response = ToProto(model);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::ListModels(grpc::CallbackServerContext* call,
                                                        const v1::ListModelsRequest* request,
                                                        v1::ListModelsResponse* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Caller caller, context_.access.Check(*call, "/quantd.v1.ModelService/ListModels"));
-    ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
-    ASSIGN_OR_RETURN(Page<ModelRecord> page,
-                     context_.catalogue.ListModels(caller.tenant, page_size, request->page_token()));
-    for (const ModelRecord& record : page.records) {
-      v1::Model* model = response->add_models();
-      *model = ToProto(record);
-      model->clear_files();
-      model->mutable_summary()->clear_tensors();
-    }
-    response->set_next_page_token(page.next_token);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.ModelService/ListModels",
+                [&](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                  ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
+                  ASSIGN_OR_RETURN(
+                      Page<ModelRecord> page,
+                      context_.catalogue.ListModels(caller.tenant, page_size, request->page_token()));
+                  for (const ModelRecord& record : page.records) {
+                    v1::Model* model = response->add_models();
+                    *model = ToProto(record);
+                    model->clear_files();
+                    model->mutable_summary()->clear_tensors();
+                  }
+                  response->set_next_page_token(page.next_token);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerContext* call,
                                                         const v1::DeleteModelRequest* request,
                                                         google::protobuf::Empty* /*response*/) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, call, reactor, request] {
-    reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const Caller caller,
-                       context_.access.Check(*call, "/quantd.v1.ModelService/DeleteModel"));
-      ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
-      ASSIGN_OR_RETURN(Unneeded unneeded, context_.catalogue.DeleteModel(caller.tenant, id));
-      RemoveUnneeded(context_, unneeded.object_keys);
-      for (const std::string& upload : unneeded.upload_ids) {
-        if (absl::Status status = uploads_.Discard(upload); !status.ok())
-          spdlog::warn("upload {} leaves bytes: {}", upload, std::string(status.message()));
-      }
-      spdlog::info("models/{} deleted, {} objects and {} uploads removed", id, unneeded.object_keys.size(),
-                   unneeded.upload_ids.size());
-      return absl::OkStatus();
-    }()));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/quantd.v1.ModelService/DeleteModel",
+                      [this, request](const Caller& caller, CallScope& scope) -> absl::Status {
+                        scope.SetResource(request->name());
+                        ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
+                        ASSIGN_OR_RETURN(Unneeded unneeded,
+                                         context_.catalogue.DeleteModel(caller.tenant, id));
+                        RemoveUnneeded(context_, unneeded.object_keys);
+                        for (const std::string& upload : unneeded.upload_ids) {
+                          if (absl::Status status = uploads_.Discard(upload); !status.ok())
+                            spdlog::warn("upload {} leaves bytes: {}", upload, std::string(status.message()));
+                        }
+                        spdlog::info("models/{} deleted, {} objects and {} uploads removed", id,
+                                     unneeded.object_keys.size(), unneeded.upload_ids.size());
+                        return absl::OkStatus();
+                      });
 }
 
 grpc::ServerUnaryReactor* CapabilityServiceImpl::GetCapabilities(
     grpc::CallbackServerContext* call, const v1::GetCapabilitiesRequest* /*request*/,
     v1::Capabilities* response) {
-  const absl::StatusOr<Caller> caller =
-      context_.access.Check(*call, "/quantd.v1.CapabilityService/GetCapabilities");
-  if (!caller.ok()) return Finish(call, caller.status());
-  const std::optional<v1::Engine> engine = context_.engines.Get();
-  if (!engine.has_value()) {
-    return Finish(call, RetryAfter(absl::StatusCode::kUnavailable, "no worker has said yet what it can do",
-                                   absl::Seconds(1)));
-  }
-  response->set_server_version(kServerVersion);
-  v1::Limits* limits = response->mutable_limits();
-  limits->set_max_message_bytes(kMaxMessageBytes);
-  limits->set_max_chunk_bytes(kMaxChunkBytes);
-  limits->set_max_files_per_model(kMaxFilesPerModel);
-  limits->set_max_targets_per_job(kMaxTargetsPerJob);
-  limits->set_max_attempts(context_.options.max_attempts);
-  *response->mutable_engine() = *engine;
-  return Finish(call, absl::OkStatus());
+  return Answer(context_, call, "/quantd.v1.CapabilityService/GetCapabilities",
+                [&](const Caller& /*caller*/, CallScope& /*scope*/) -> absl::Status {
+                  const std::optional<v1::Engine> engine = context_.engines.Get();
+                  if (!engine.has_value())
+                    return RetryAfter(absl::StatusCode::kUnavailable, "no worker has said yet what it can do",
+                                      absl::Seconds(1));
+                  response->set_server_version(kServerVersion);
+                  v1::Limits* limits = response->mutable_limits();
+                  limits->set_max_message_bytes(kMaxMessageBytes);
+                  limits->set_max_chunk_bytes(kMaxChunkBytes);
+                  limits->set_max_files_per_model(kMaxFilesPerModel);
+                  limits->set_max_targets_per_job(kMaxTargetsPerJob);
+                  limits->set_max_attempts(context_.options.max_attempts);
+                  *response->mutable_engine() = *engine;
+                  return absl::OkStatus();
+                });
 }
 
 }  // namespace quantd

@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/resource_names.h"
-#include "server/rpc/status_mapping.h"
 
 namespace quantd {
 namespace {
@@ -17,12 +16,13 @@ namespace {
 // thread belongs to it.
 class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public Watcher {
  public:
-  WatchReactor(Catalogue& catalogue, WatchHub& hub) : catalogue_(catalogue), hub_(hub) {}
+  WatchReactor(Catalogue& catalogue, WatchHub& hub, CallScope scope)
+      : catalogue_(catalogue), hub_(hub), scope_(std::move(scope)) {}
 
-  void Start(const absl::StatusOr<Caller>& caller, const v1::WatchJobRequest& request) {
+  void Start(const v1::WatchJobRequest& request) {
     absl::Status status = [&]() -> absl::Status {
-      RETURN_IF_ERROR(caller.status());
-      tenant_ = caller->tenant;
+      RETURN_IF_ERROR(scope_.caller().status());
+      tenant_ = scope_.caller()->tenant;
       ASSIGN_OR_RETURN(job_id_, ParseName("jobs", request.name()));
       ASSIGN_OR_RETURN(JobRecord job, catalogue_.GetJob(tenant_, job_id_));
       if (request.after_revision() < 0 || request.after_revision() > job.revision) {
@@ -94,11 +94,12 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
 
   void FinishOnce(const absl::Status& status) {
     if (std::exchange(finished_, true)) return;
-    Finish(ToGrpc(status));
+    Finish(scope_.End(status));
   }
 
   Catalogue& catalogue_;
   WatchHub& hub_;
+  CallScope scope_;
   std::mutex mutex_;
   std::string tenant_;
   std::string job_id_;
@@ -111,11 +112,10 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::JobEvent>* StartWatch(Catalogue& catalogue, WatchHub& hub,
-                                                   const absl::StatusOr<Caller>& caller,
+grpc::ServerWriteReactor<v1::JobEvent>* StartWatch(Catalogue& catalogue, WatchHub& hub, CallScope scope,
                                                    const v1::WatchJobRequest& request) {
-  auto* reactor = new WatchReactor(catalogue, hub);
-  reactor->Start(caller, request);
+  auto* reactor = new WatchReactor(catalogue, hub, std::move(scope));
+  reactor->Start(request);
   return reactor;
 }
 

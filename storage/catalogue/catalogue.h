@@ -1,5 +1,5 @@
-// Models, uploads, jobs, events and leases, in SQLite or PostgreSQL; every method is one transaction. Safe
-// for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
+// Models, uploads, jobs, events, leases and tokens, in SQLite or PostgreSQL; every method is one transaction.
+// Safe for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
 // FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a quota (base/quota.h) or a full
 // disk, UNAVAILABLE a database that does not answer.
 //
@@ -141,6 +141,14 @@ class Catalogue {
   // The same for all tasks of a worker that is known to be gone, with the reason.
   absl::StatusOr<int> LoseWorker(const std::string& worker_id, const std::string& reason);
 
+  // --- Bearer tokens, of all tenants.
+  // `create_time` is set.
+  absl::StatusOr<TokenRecord> CreateToken(TokenRecord token);
+  // Revoked and expired ones, too.
+  absl::StatusOr<TokenRecord> GetToken(const std::string& id);
+  absl::StatusOr<Page<TokenRecord>> ListTokens(int page_size, const std::string& page_token);
+  // One that is revoked already keeps its time.
+  absl::StatusOr<TokenRecord> RevokeToken(const std::string& id);
   // --- Workers, so that every server knows those that report to another.
   absl::Status ReportWorker(const std::string& id, const std::string& engine_blob);
   absl::Status ForgetWorker(const std::string& id);
@@ -274,6 +282,7 @@ class Catalogue {
   static absl::StatusOr<ModelRecord> ReadModelOf(Transaction& sql, const std::string& tenant,
                                                  const std::string& id);
   static absl::StatusOr<JobRecord> ReadJob(Transaction& sql, const std::string& id);
+  static absl::StatusOr<TokenRecord> ReadToken(Transaction& sql, const std::string& id);
   static absl::StatusOr<JobRecord> ReadJobOf(Transaction& sql, const std::string& tenant,
                                              const std::string& id);
   // Blobs that no model and no job of their tenant needs become garbage.

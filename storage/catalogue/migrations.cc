@@ -126,6 +126,13 @@ INSERT INTO shares SELECT DISTINCT tenant, CASE kind WHEN 3 THEN 2 ELSE 1 END, 0
 CREATE TABLE garbage (
   object_key TEXT PRIMARY KEY, since INTEGER NOT NULL, size INTEGER NOT NULL);
 )sql"},
+    // Bearer tokens.
+    {4, R"sql(
+CREATE TABLE tokens (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, role TEXT NOT NULL,
+  name TEXT NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL, create_time INTEGER NOT NULL, expire_time INTEGER,
+  revoke_time INTEGER);
+)sql"},
     // What workers report to one server, for the others.
     {5, R"sql(
 CREATE TABLE workers (id TEXT PRIMARY KEY, engine TEXT NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
@@ -214,6 +221,13 @@ CREATE TABLE shares (
 INSERT INTO shares SELECT DISTINCT tenant, CASE kind WHEN 3 THEN 2 ELSE 1 END, 0, 0 FROM tasks;
 CREATE TABLE garbage (
   object_key TEXT PRIMARY KEY, since BIGINT NOT NULL, size BIGINT NOT NULL);
+)sql"},
+    // Bearer tokens.
+    {4, R"sql(
+CREATE TABLE tokens (
+  sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, role TEXT NOT NULL,
+  name TEXT NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL, create_time BIGINT NOT NULL, expire_time BIGINT,
+  revoke_time BIGINT);
 )sql"},
     {5, R"sql(
 CREATE TABLE workers (id TEXT PRIMARY KEY, engine BYTEA NOT NULL, seen BIGINT NOT NULL);

@@ -195,6 +195,20 @@ struct ArtifactRecord {
   std::string object_key;
 };
 
+// A bearer token. The server understands `role` and made `hash` from `salt` and the secret, which nobody
+// keeps.
+struct TokenRecord {
+  std::string id;
+  std::string tenant;
+  std::string role;
+  std::string name;  // for people
+  std::string salt;
+  std::string hash;
+  absl::Time create_time;
+  std::optional<absl::Time> expire_time;
+  std::optional<absl::Time> revoke_time;
+};
+
 // What became of a job that its worker completed.
 struct JobCompletion {
   std::vector<std::string> superfluous;  // object keys, of blobs that were there already or are not kept
