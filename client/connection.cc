@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   connection->jobs = v1::JobService::NewStub(connection->channel_);
   connection->capabilities = v1::CapabilityService::NewStub(connection->channel_);
   connection->bytes = google::bytestream::ByteStream::NewStub(connection->channel_);
+  connection->health = grpc::health::v1::Health::NewStub(connection->channel_);
   return connection;
 }
 

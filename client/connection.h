@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "client/retry.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "quantd/v1/capability_service.grpc.pb.h"
 #include "quantd/v1/job_service.grpc.pb.h"
 #include "quantd/v1/model_service.grpc.pb.h"
@@ -51,6 +52,7 @@ class Connection {
   std::unique_ptr<v1::JobService::Stub> jobs;
   std::unique_ptr<v1::CapabilityService::Stub> capabilities;
   std::unique_ptr<google::bytestream::ByteStream::Stub> bytes;
+  std::unique_ptr<grpc::health::v1::Health::Stub> health;
 
  private:
   Connection() = default;

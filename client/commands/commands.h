@@ -33,6 +33,7 @@ void AddQuantize(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddJobs(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddFetch(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddInspect(CLI::App& app, GlobalFlags& flags, Action& action);
+void AddHealth(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddVersion(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 
