@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import DEPLOY
+from deployment import DEPLOY
 
 COMPOSE = DEPLOY / "compose"
 

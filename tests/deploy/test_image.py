@@ -9,7 +9,7 @@ import yaml
 
 import checkpoints
 from container_engine import ContainerEngine
-from conftest import DEPLOY, ROOT
+from deployment import DEPLOY, ROOT
 from eventually import eventually
 
 PROGRAMS = ("quantd", "quantd-worker", "quantctl")
@@ -107,6 +107,12 @@ def test_podman_plays_the_single_node_overlay(engine, image, render, tmp_path):
     manifest.write_text(yaml.safe_dump_all(objects))
     checkpoints.make(tmp_path / "model")
     pod, data = "quantd-pod-0-quantd", "quantd-data"
+
+    def clear():
+        engine.run("podman", "kube", "down", manifest)
+        engine.run("podman", "volume", "rm", "--force", data)
+
+    clear()
     try:
         engine.check("podman", "kube", "play", "--network", "none", manifest)
         eventually(lambda: engine.run("podman", "exec", pod, "quantctl", "health").returncode == 0)
@@ -118,8 +124,7 @@ def test_podman_plays_the_single_node_overlay(engine, image, render, tmp_path):
         [job] = json.loads(engine.check("podman", "exec", pod, "quantctl", "-o", "json", "jobs", "list"))["jobs"]
         assert job["state"] == "SUCCEEDED"
     finally:
-        engine.run("podman", "kube", "down", manifest)
-        engine.run("podman", "volume", "rm", "--force", data)
+        clear()
 
 
 def without_volume(manifest, name):

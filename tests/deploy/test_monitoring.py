@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import checkpoints
-from conftest import DEPLOY, ROOT
+from deployment import DEPLOY, ROOT
 from eventually import eventually
 from service_process import Service
 
@@ -34,6 +34,11 @@ def metrics_of(query):
     return set(re.findall(r"\bquant_\w+", query))
 
 
+def metrics_text(service):
+    with urllib.request.urlopen(f"http://{service.metrics}/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
 @pytest.fixture(scope="module")
 def service(build_dir, tmp_path_factory):
     """A quantd that has seen an upload, a job, and the death of a worker at work."""
@@ -47,14 +52,15 @@ def service(build_dir, tmp_path_factory):
     running.kill_worker()
     running.make_disk_fast()
     running.check("jobs", "watch", job)
+    # The last figures of a worker are counted when what it says has been stored.
+    eventually(lambda: 'quant_job_stage_duration_seconds_count{stage="verify"}' in metrics_text(running))
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
 def served(service):
-    with urllib.request.urlopen(f"http://{service.metrics}/metrics", timeout=10) as answer:
-        return answer.read().decode()
+    return metrics_text(service)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import DEPLOY
+from deployment import DEPLOY
 
 # Read by libraries and by the runtime of containers, not by our flags.
 OF_OTHERS = re.compile(r"PG[A-Z]+|AWS_[A-Z_]+|NVIDIA_[A-Z_]+")
