@@ -18,6 +18,10 @@ std::string Quote(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+// Of the event that this thread is logging: spdlog knows no fields, but its formatter runs in the thread that
+// logs.
+thread_local const LogFields* current_fields = nullptr;
+
 std::string Payload(const spdlog::details::log_msg& log) { return {log.payload.data(), log.payload.size()}; }
 
 void Append(const std::string& text, spdlog::memory_buf_t& out) {
@@ -34,10 +38,26 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
     const std::string first = message.substr(0, message.find(' '));
     if (first.rfind("jobs/", 0) == 0) text += ",\"job\":" + Quote(first);
     if (first.rfind("models/", 0) == 0) text += ",\"model\":" + Quote(first);
+    if (current_fields != nullptr) {
+      for (const auto& [name, value] : *current_fields)
+        text += ",\"" + std::string(name) + "\":" + Quote(value);
+    }
     Append(text, out);
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };
+
+bool IsPlain(const std::string& text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+// A value that could be read as the end of itself stands in quotes.
+std::string FieldValue(const std::string& value) {
+  return !value.empty() && IsPlain(value) && value.find_first_of(" =\"\\") == std::string::npos
+             ? value
+             : Quote(value);
+}
 
 // The message as it is, unless it holds what could end the line.
 class TextMessage final : public spdlog::custom_flag_formatter {
@@ -45,9 +65,10 @@ class TextMessage final : public spdlog::custom_flag_formatter {
   void format(const spdlog::details::log_msg& log, const std::tm& /*time*/,
               spdlog::memory_buf_t& out) override {
     const std::string message = Payload(log);
-    const bool plain = std::none_of(message.begin(), message.end(),
-                                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-    Append(plain ? message : Quote(message), out);
+    Append(IsPlain(message) ? message : Quote(message), out);
+    if (current_fields == nullptr) return;
+    for (const auto& [name, value] : *current_fields)
+      Append(" " + std::string(name) + "=" + FieldValue(value), out);
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<TextMessage>(); }
 };
@@ -64,6 +85,12 @@ void SetUpLog(const std::string& program, const std::string& format) {
     formatter->add_flag<TextMessage>('*').set_pattern("%Y-%m-%d %H:%M:%S.%e %l %n[%P]: %*");
   }
   spdlog::set_formatter(std::move(formatter));
+}
+
+void LogEvent(std::string_view message, const LogFields& fields) {
+  current_fields = &fields;
+  spdlog::info("{}", message);
+  current_fields = nullptr;
 }
 
 }  // namespace quantd

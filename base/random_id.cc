@@ -40,4 +40,14 @@ std::string RandomUuid() {
   return uuid;
 }
 
+std::string RandomSecret() {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string secret;
+  for (unsigned char byte : RandomBytes<32>()) {
+    secret += kDigits[byte >> 4];
+    secret += kDigits[byte & 15];
+  }
+  return secret;
+}
+
 }  // namespace quantd

@@ -11,4 +11,7 @@ std::string RandomId();
 // RFC 4122 version 4, "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".
 std::string RandomUuid();
 
+// 64 hexadecimal digits, 256 bits: what nobody may ever guess.
+std::string RandomSecret();
+
 }  // namespace quantd

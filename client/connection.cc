@@ -1,22 +1,12 @@
 #include "client/connection.h"
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "base/random_access_file.h"
 #include "base/status.h"
 #include "client/errors.h"
 
 namespace quantd {
 namespace {
-
-constexpr uint64_t kMostPemBytes = 1 << 20;
-
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  if (path.empty()) return std::string();
-  ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, OpenLocalFile(path));
-  return ReadAll(*file, kMostPemBytes);
-}
 
 grpc::ChannelArguments Arguments() {
   grpc::ChannelArguments arguments;
@@ -34,24 +24,17 @@ grpc::ChannelArguments Arguments() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
-  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (!options.ca.empty()) {
-    grpc::SslCredentialsOptions ssl;
-    ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadSmallFile(options.ca));
-    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadSmallFile(options.certificate));
-    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadSmallFile(options.key));
-    credentials = grpc::SslCredentials(ssl);
-  }
   std::unique_ptr<Connection> connection(new Connection());
   connection->server_ = options.server;
-  ASSIGN_OR_RETURN(std::string token, ReadSmallFile(options.token_file));
-  connection->token_ = std::string(absl::StripAsciiWhitespace(token));
-  connection->channel_ = grpc::CreateCustomChannel(options.server, credentials, Arguments());
+  ASSIGN_OR_RETURN(connection->credentials_, CallerCredentials::Open(options.credentials));
+  connection->channel_ =
+      grpc::CreateCustomChannel(options.server, connection->credentials_->channel(), Arguments());
   connection->models = v1::ModelService::NewStub(connection->channel_);
   connection->jobs = v1::JobService::NewStub(connection->channel_);
   connection->capabilities = v1::CapabilityService::NewStub(connection->channel_);
   connection->bytes = google::bytestream::ByteStream::NewStub(connection->channel_);
   connection->health = grpc::health::v1::Health::NewStub(connection->channel_);
+  connection->admin = v1::AdminService::NewStub(connection->channel_);
   return connection;
 }
 
@@ -66,9 +49,7 @@ absl::Status Connection::Reach(absl::Duration patience) {
                      : StatusOf(grpc::Status(grpc::StatusCode::UNAVAILABLE, status.error_message()));
 }
 
-void Connection::Prepare(grpc::ClientContext& context) const {
-  if (!token_.empty()) context.AddMetadata("authorization", absl::StrCat("Bearer ", token_));
-}
+void Connection::Prepare(grpc::ClientContext& context) const { credentials_->AddTo(context); }
 
 absl::Status Connection::StatusOf(const grpc::Status& status) const {
   const absl::Status plain = FromGrpc(status);

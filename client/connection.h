@@ -10,8 +10,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/retry.h"
+#include "credentials/caller_credentials.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "quantd/v1/admin_service.grpc.pb.h"
 #include "quantd/v1/capability_service.grpc.pb.h"
 #include "quantd/v1/job_service.grpc.pb.h"
 #include "quantd/v1/model_service.grpc.pb.h"
@@ -20,12 +22,7 @@ namespace quantd {
 
 struct ConnectionOptions {
   std::string server = "127.0.0.1:7600";
-  // PEM files for TLS; without `ca` the connection is plain.
-  std::string ca;
-  std::string certificate;
-  std::string key;
-  // Holds a bearer token.
-  std::string token_file;
+  CallerFiles credentials;
 };
 
 // Safe to use from several threads.
@@ -53,11 +50,12 @@ class Connection {
   std::unique_ptr<v1::CapabilityService::Stub> capabilities;
   std::unique_ptr<google::bytestream::ByteStream::Stub> bytes;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
+  std::unique_ptr<v1::AdminService::Stub> admin;
 
  private:
   Connection() = default;
   std::string server_;
-  std::string token_;
+  std::unique_ptr<CallerCredentials> credentials_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

@@ -95,7 +95,10 @@ std::string AdviceFor(const absl::Status& status, const std::string& server) {
     return absl::StrCat("check that quantd serves at ", server,
                         "; --server or QUANTD_SERVER names another address");
   }
-  if (absl::IsUnauthenticated(status)) return "give a bearer token with --token-file";
+  if (absl::IsUnauthenticated(status))
+    return "give a bearer token with --token-file, or a certificate with --cert and --key";
+  if (absl::IsPermissionDenied(status) && absl::StrContains(status.message(), "needs the role"))
+    return "whoever runs the server gives tokens of other roles: quantctl admin token create";
   return "";
 }
 

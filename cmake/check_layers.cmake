@@ -1,21 +1,22 @@
 # Run as `cmake -D ROOT=… -P check_layers.cmake`. Fails when a file includes a layer that its own layer may not see.
 cmake_policy(SET CMP0057 NEW)
 # The longest folder that matches a path is its layer.
-set(LAYERS base proto storage/objects storage/catalogue workers/quant workers/formats workers/models workers/engine workers
+set(LAYERS base credentials proto storage/objects storage/catalogue workers/quant workers/formats workers/models workers/engine workers
            server client)
 
 set(base_MAY base)
 set(proto_MAY proto)
+set(credentials_MAY base credentials)
 set(storage/objects_MAY base storage/objects)
 set(storage/catalogue_MAY base storage/catalogue)
 set(workers/quant_MAY base workers/quant)
 set(workers/formats_MAY base workers/quant workers/formats)
 set(workers/models_MAY base workers/quant workers/formats workers/models)
 set(workers/engine_MAY base storage/objects workers/quant workers/formats workers/models workers/engine)
-set(workers_MAY base proto storage/objects workers/quant workers/formats workers/models workers/engine workers)
+set(workers_MAY base credentials proto storage/objects workers/quant workers/formats workers/models workers/engine workers)
 set(server_MAY base proto storage/objects storage/catalogue server)
 # The client reads local checkpoints for `inspect`: the headers only, by the same readers as the worker.
-set(client_MAY base proto client workers/quant workers/formats workers/models)
+set(client_MAY base credentials proto client workers/quant workers/formats workers/models)
 
 function(layer_of PATH RESULT)
   set(BEST "")
@@ -33,7 +34,7 @@ function(layer_of PATH RESULT)
 endfunction()
 
 set(WRONG "")
-foreach(FOLDER base storage workers server client)
+foreach(FOLDER base credentials storage workers server client)
   file(GLOB_RECURSE FILES RELATIVE ${ROOT} ${ROOT}/${FOLDER}/*.h ${ROOT}/${FOLDER}/*.cc)
   foreach(FILE IN LISTS FILES)
     layer_of(${FILE} LAYER)

@@ -13,10 +13,10 @@ absl::Status SettleBlob(ServerContext& context, const std::string& key) {
   const std::string name = key.substr(key.rfind('/') + 1);
   const size_t dash = name.find('-');
   const std::string upload_id = dash == std::string::npos ? "" : name.substr(dash + 1);
-  const absl::StatusOr<UploadRecord> upload = context.catalogue.GetUpload(upload_id);
+  const absl::StatusOr<UploadRecord> upload = context.catalogue.UploadOfAny(upload_id);
   if (!upload.ok() && !absl::IsNotFound(upload.status())) return upload.status();
   if (upload.ok()) {
-    ASSIGN_OR_RETURN(bool recorded, HasBlob(context, {upload->id, upload->blob}));
+    ASSIGN_OR_RETURN(bool recorded, HasBlob(context, {upload->tenant, upload->id, upload->blob}));
     if (recorded) return absl::OkStatus();
   }
   spdlog::info("removes {}, which nothing needs", key);
@@ -26,7 +26,7 @@ absl::Status SettleBlob(ServerContext& context, const std::string& key) {
 }  // namespace
 
 absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
-  const absl::StatusOr<std::string> known = context.catalogue.FindBlob(name.blob);
+  const absl::StatusOr<std::string> known = context.catalogue.FindBlob(name.tenant, name.blob);
   if (known.ok()) return true;
   if (!absl::IsNotFound(known.status())) return known.status();
   const absl::StatusOr<ObjectInfo> object = context.objects.Stat(BlobObjectKey(name));
@@ -34,7 +34,7 @@ absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
   RETURN_IF_ERROR(object.status());
   // Objects appear whole and with their digest checked; the name says which.
   if (object->size != static_cast<uint64_t>(name.blob.size)) return false;
-  const absl::Status recorded = context.catalogue.FinishUpload(name.upload_id, object->key);
+  const absl::Status recorded = context.catalogue.FinishUpload(name.tenant, name.upload_id, object->key);
   if (absl::IsNotFound(recorded)) return false;
   RETURN_IF_ERROR(recorded);
   spdlog::info("blob {} was complete already", name.blob.sha256);

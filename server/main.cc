@@ -1,29 +1,28 @@
 // quantd: serves the API, keeps the catalogue, supervises local workers.
-#include <grpc/grpc.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
-#include <filesystem>
-#include <thread>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "server/admin_token.h"
+#include "server/auth/access.h"
+#include "server/auth/reloaded.h"
+#include "server/auth/tls_files.h"
 #include "server/blob_upkeep.h"
-#include "server/metrics/call_metrics.h"
+#include "server/flags.h"
 #include "server/metrics/http_endpoint.h"
 #include "server/metrics/job_outcomes.h"
 #include "server/metrics/refresh.h"
 #include "server/queue/dispatcher.h"
 #include "server/queue/watch_hub.h"
+#include "server/rpc/admin_service.h"
 #include "server/rpc/byte_stream_service.h"
+#include "server/rpc/grpc_server.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/worker_service.h"
@@ -36,57 +35,9 @@ namespace {
 
 constexpr int kDiskThreads = 4;
 
-struct Flags {
-  std::string data_dir;
-  std::string listen = "127.0.0.1:7600";
-  std::string metrics_listen = "127.0.0.1:7601";
-  int workers = 1;
-  int worker_threads = 0;
-  std::string worker_device = "auto";
-  std::string log_format = "text";
-  std::string catalogue;
-  std::string objects;
-};
-
-std::string DefaultDataDir() {
-  if (const char* xdg = std::getenv("XDG_DATA_HOME"); xdg != nullptr && *xdg != '\0')
-    return absl::StrCat(xdg, "/quantd");
-  const char* home = std::getenv("HOME");
-  return absl::StrCat(home == nullptr ? "." : home, "/.local/share/quantd");
-}
-
-void AddFlags(CLI::App& app, Flags& flags) {
-  flags.data_dir = DefaultDataDir();
-  app.add_option("--data-dir", flags.data_dir, "Folder of catalogue and objects")
-      ->envname("QUANTD_DATA_DIR")
-      ->capture_default_str();
-  app.add_option("--listen", flags.listen, "gRPC address, HOST:PORT or unix:PATH; port 0 picks a free one")
-      ->envname("QUANTD_LISTEN")
-      ->capture_default_str();
-  app.add_option("--metrics-listen", flags.metrics_listen, "HTTP address of /metrics, /healthz and /readyz")
-      ->envname("QUANTD_METRICS_LISTEN")
-      ->capture_default_str();
-  app.add_option("--workers", flags.workers, "Local worker processes")
-      ->envname("QUANTD_WORKERS")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
-  app.add_option("--worker-threads", flags.worker_threads, "Threads of each worker; 0 means all cores")
-      ->envname("QUANTD_WORKER_THREADS")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  app.add_option("--worker-device", flags.worker_device, "Where workers encode: auto, cpu or cuda")
-      ->envname("QUANTD_WORKER_DEVICE")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->capture_default_str();
-  app.add_option("--log-format", flags.log_format, "text or json")
-      ->envname("QUANTD_LOG_FORMAT")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-  app.add_option("--catalogue", flags.catalogue, "sqlite:PATH or postgresql://…; default: in the data folder")
-      ->envname("QUANTD_CATALOGUE");
-  app.add_option("--objects", flags.objects, "file:DIR or s3://BUCKET/PREFIX; default: the data folder")
-      ->envname("QUANTD_OBJECTS");
-  app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "quantd: %s\n", std::string(status.message()).c_str());
+  return 1;
 }
 
 class Server {
@@ -98,20 +49,14 @@ class Server {
   }
 
   absl::Status Start() {
-    std::error_code error;
-    std::filesystem::create_directories(flags_.data_dir, error);
-    if (error)
-      return absl::PermissionDeniedError(
-          absl::StrCat("cannot make ", flags_.data_dir, ": ", error.message()));
-    if (flags_.objects.empty())
-      flags_.objects = absl::StrCat("file:", std::filesystem::absolute(flags_.data_dir).string());
-    if (flags_.catalogue.empty())
-      flags_.catalogue = absl::StrCat("sqlite:", flags_.data_dir, "/catalogue.db");
+    RETURN_IF_ERROR(CheckExposure(flags_));
+    RETURN_IF_ERROR(ReadIdentityFiles());
+    RETURN_IF_ERROR(SettleStorage(flags_));
     CatalogueOptions options;
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
     context_ = std::make_unique<ServerContext>(
-        ServerContext{*catalogue_, *objects_, engines_, metrics_, disk_, options});
+        ServerContext{*catalogue_, *objects_, engines_, metrics_, *access_, disk_, options});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -137,25 +82,34 @@ class Server {
                                 },
                                 [this] { return !draining_ && engines_.Get().has_value(); }));
     supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
-        flags_.workers, flags_.worker_threads, flags_.worker_device, address_, flags_.objects,
-        flags_.log_format, [this](const std::string& worker_id, const std::string& how) {
+        flags_.workers, flags_.worker_threads, flags_.worker_device, grpc_->worker_address(), flags_.objects,
+        flags_.log_format, access_->requires_authentication() ? access_->MakeLocalWorkerToken() : "",
+        [this](const std::string& worker_id, const std::string& how) {
           engines_.Forget(worker_id);
           dispatcher_->WorkerEnded(worker_id, how);
         }});
-    std::printf("ready grpc=%s metrics=%s\n", address_.c_str(), http_->address().c_str());
+    const std::string health = grpc_->health_address();
+    std::printf("ready grpc=%s metrics=%s%s%s\n", grpc_->address().c_str(), http_->address().c_str(),
+                health.empty() ? "" : " health=", health.c_str());
     std::fflush(stdout);
     return absl::OkStatus();
+  }
+
+  // Reads the files that say who is who again, when they have changed.
+  void Refresh() {
+    access_->Refresh();
+    if (tls_ != nullptr) tls_->Refresh();
   }
 
   // Stops taking work, lets calls end, stops the workers.
   void Drain() {
     spdlog::info("draining");
     draining_ = true;
-    grpc_->GetHealthCheckService()->SetServingStatus(false);
+    grpc_->SetNotServing();
     dispatcher_->Drain();
     hub_.StopAll();
     supervisor_.reset();
-    ShutDownGrpc();
+    grpc_->ShutDown();
     http_.reset();
     catalogue_->StopListening();
     dispatcher_.reset();
@@ -163,55 +117,38 @@ class Server {
   }
 
  private:
-  // New calls are refused, those that run get 5 s. Connections without calls are closed when the last call
-  // has ended: their clients may take seconds to notice that the server says goodbye.
-  void ShutDownGrpc() {
-    std::jthread closer([this](std::stop_token closed) {
-      while (!closed.stop_requested()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        if (running_calls_.None()) grpc_server_cancel_all_calls(grpc_->c_server());
-      }
-    });
-    grpc_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    closer.request_stop();
-    closer.join();
-    grpc_->Wait();
+  // Access file, key sets and certificates.
+  absl::Status ReadIdentityFiles() {
+    const AccessOptions options{flags_.must_authenticate(), flags_.access};
+    ASSIGN_OR_RETURN(
+        access_, Access::Open(
+                     options, [this](const std::string& id) { return catalogue_->GetToken(id); }, clock_));
+    if (!flags_.uses_tls()) return absl::OkStatus();
+    const TlsPaths paths{flags_.tls_cert, flags_.tls_key, flags_.tls_client_ca};
+    ASSIGN_OR_RETURN(
+        tls_, Reloaded<TlsTexts>::Open("certificates", [paths] { return ReadTlsFiles(paths, absl::Now()); }));
+    return absl::OkStatus();
   }
 
   absl::Status StartGrpc() {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     uploads_ = std::make_unique<UploadSessions>(*context_);
     models_ = std::make_unique<ModelServiceImpl>(*context_, *uploads_);
     capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
     jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
     workers_ = std::make_unique<WorkerServiceImpl>(*context_, *dispatcher_);
     bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_, *uploads_);
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(flags_.listen, grpc::InsecureServerCredentials(), &port);
-    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    // A peer that vanished without a word is noticed within 30 s, so that its upload can be taken over.
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(std::make_unique<CallMetricsFactory>(metrics_, running_calls_));
-    builder.experimental().SetInterceptorCreators(std::move(interceptors));
-    // A window of fixed size bounds what a stream can pile up while its bytes are flushed to disk.
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(2 * kMaxChunkBytes));
-    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             models_.get(), capabilities_.get(), jobs_.get(), workers_.get(), bytes_.get()}) {
-      builder.RegisterService(service);
-    }
-    grpc_ = builder.BuildAndStart();
-    if (grpc_ == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", flags_.listen));
-    address_ = absl::StartsWith(flags_.listen, "unix:")
-                   ? flags_.listen
-                   : absl::StrCat(flags_.listen.substr(0, flags_.listen.rfind(':')), ":", port);
+    admin_ = std::make_unique<AdminServiceImpl>(*context_);
+    GrpcServerOptions options;
+    options.listen = flags_.listen;
+    options.tls = tls_.get();
+    // The server's certificate need not be one for this machine's own name.
+    options.worker_port = flags_.uses_tls() && flags_.workers > 0;
+    options.health_listen = flags_.health_listen;
+    // Reflection can't tell who asks.
+    options.reflection = !access_->requires_authentication();
+    const std::vector<grpc::Service*> services = {models_.get(),  capabilities_.get(), jobs_.get(),
+                                                  workers_.get(), bytes_.get(),        admin_.get()};
+    ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(options, services, metrics_));
     return absl::OkStatus();
   }
 
@@ -220,10 +157,11 @@ class Server {
   Executor disk_{kDiskThreads};
   EngineRegistry engines_;
   Metrics metrics_{kServerVersion};
-  RunningCalls running_calls_;
   WatchHub hub_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<Reloaded<TlsTexts>> tls_;  // null: plaintext
   std::unique_ptr<ServerContext> context_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<UploadSessions> uploads_;
@@ -232,12 +170,46 @@ class Server {
   std::unique_ptr<JobServiceImpl> jobs_;
   std::unique_ptr<WorkerServiceImpl> workers_;
   std::unique_ptr<ByteStreamServiceImpl> bytes_;
-  std::unique_ptr<grpc::Server> grpc_;
+  std::unique_ptr<AdminServiceImpl> admin_;
+  std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpEndpoint> http_;
   std::unique_ptr<Supervisor> supervisor_;
-  std::string address_;
   std::atomic<bool> draining_ = false;
 };
+
+// SIGTERM and SIGINT end it, SIGHUP and every second make it look for changed files.
+void WaitForEnd(const sigset_t& signals, Server& server) {
+  for (;;) {
+    const timespec second{1, 0};
+    const int signal_number = ::sigtimedwait(&signals, nullptr, &second);
+    if (signal_number == SIGTERM || signal_number == SIGINT) return;
+    server.Refresh();
+  }
+}
+
+int Serve(const Flags& flags) {
+  // Signals are taken by WaitForEnd, in no other thread.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  Server server(flags);
+  if (absl::Status status = server.Start(); !status.ok()) return Fail(status);
+  WaitForEnd(signals, server);
+  server.Drain();
+  return 0;
+}
+
+int PrintAdminToken(Flags flags, const std::string& lifetime) {
+  if (absl::Status status = SettleStorage(flags); !status.ok()) return Fail(status);
+  const absl::StatusOr<std::string> token = CreateAdminToken(flags.catalogue, lifetime);
+  if (!token.ok()) return Fail(token.status());
+  std::printf("%s\n", token->c_str());
+  return 0;
+}
 
 int Main(int argc, char** argv) {
   CLI::App app("quantd: quantizes language models for every runtime");
@@ -246,28 +218,19 @@ int Main(int argc, char** argv) {
   bool print_config = false;
   app.add_flag("--print-config", print_config, "Prints the configuration that is in force, and ends")
       ->configurable(false);
+  app.fallthrough();
+  CLI::App* admin_token =
+      app.add_subcommand("admin-token", "Makes a token of role admin in the catalogue, and prints it")
+          ->configurable(false);
+  std::string lifetime;
+  admin_token->add_option("--expires", lifetime, "After how long: 90d, 12h, 30m, 45s; default: never");
   CLI11_PARSE(app, argc, argv);
   if (print_config) {
     std::printf("%s", app.config_to_str(true, false).c_str());
     return 0;
   }
   SetUpLog("quantd", flags.log_format);
-  // Signals are taken by sigwait below, in no other thread.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  Server server(flags);
-  if (absl::Status status = server.Start(); !status.ok()) {
-    std::fprintf(stderr, "quantd: %s\n", std::string(status.message()).c_str());
-    return 1;
-  }
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  server.Drain();
-  return 0;
+  return admin_token->parsed() ? PrintAdminToken(flags, lifetime) : Serve(flags);
 }
 
 }  // namespace

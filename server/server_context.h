@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "server/auth/access.h"
 #include "server/engine_registry.h"
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
@@ -24,6 +25,7 @@ struct ServerContext {
   ObjectStore& objects;
   EngineRegistry& engines;
   Metrics& metrics;
+  const Access& access;
   Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
 };

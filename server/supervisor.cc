@@ -3,16 +3,21 @@
 #include <signal.h>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "base/random_id.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
 
 extern char** environ;
 
@@ -21,12 +26,23 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr int kTokenDescriptor = 3;
 constexpr milliseconds kPoll(50);
 constexpr milliseconds kFirstDelay(100), kLongestDelay(10000), kGrace(5000);
 
 std::string Describe(int status) {
   if (WIFSIGNALED(status)) return absl::StrCat("was killed by signal ", WTERMSIG(status));
   return absl::StrCat("ended with status ", WEXITSTATUS(status));
+}
+
+// A file in memory that holds the token. Its name under /proc is for this user's programs alone.
+absl::StatusOr<UniqueFd> TokenFile(const std::string& token) {
+  UniqueFd file(::memfd_create("worker token", MFD_CLOEXEC));
+  if (!file.valid() || ::fchmod(file.get(), 0600) != 0 ||
+      ::write(file.get(), token.data(), token.size()) != static_cast<ssize_t>(token.size())) {
+    return ErrnoStatus(errno, "cannot make a worker's token file");
+  }
+  return file;
 }
 
 }  // namespace
@@ -60,11 +76,23 @@ pid_t Supervisor::Start(int index, const std::string& worker_id) {
                                         options_.log_format,
                                         "--worker-id",
                                         worker_id};
+  const absl::StatusOr<UniqueFd> token_file = TokenFile(options_.token);
+  if (!token_file.ok()) {
+    spdlog::error("cannot start {}: {}", program, std::string(token_file.status().message()));
+    return -1;
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (!options_.token.empty()) {
+    posix_spawn_file_actions_adddup2(&actions, token_file->get(), kTokenDescriptor);
+    arguments.insert(arguments.end(), {"--token-file", absl::StrCat("/proc/self/fd/", kTokenDescriptor)});
+  }
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, program.c_str(), nullptr, nullptr, argv.data(), environ);
+  const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
   if (error != 0) spdlog::error("cannot start {}: {}", program, std::strerror(error));
   return error == 0 ? pid : -1;
 }

@@ -18,6 +18,7 @@ struct SupervisorOptions {
   std::string server;   // address the workers call
   std::string objects;  // URL of the object store
   std::string log_format;
+  std::string token;  // of the workers; empty: they need none. Only they can read it
   // A worker's process has ended; `how` reads "was killed by signal 9". Called from several threads.
   std::function<void(const std::string& worker_id, const std::string& how)> on_end;
 };

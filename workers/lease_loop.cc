@@ -22,23 +22,29 @@ using std::chrono::seconds;
 
 constexpr int64_t kLeaseWaitSeconds = 10;
 constexpr milliseconds kBackoff(500);
+// Of a worker whose credentials quantd does not take; they may be replaced.
+constexpr milliseconds kRefusedBackoff(5000);
 // Messages quote names from model files; they end up in gRPC trailers, which have a limit.
 constexpr size_t kLongestMessage = 2000;
 // Cancel acts within 2 s, so heartbeats are more frequent than the lease needs.
 constexpr milliseconds kHeartbeat(500);
 
-void SetDeadline(grpc::ClientContext& context, seconds timeout) {
+void Prepare(grpc::ClientContext& context, CallerCredentials& credentials, seconds timeout) {
+  credentials.AddTo(context);
   context.set_deadline(std::chrono::system_clock::now() + timeout);
 }
 
 // Keeps the lease of one assignment from a thread of its own.
 class Heartbeats {
  public:
-  Heartbeats(v1::WorkerService::Stub& stub, const v1::Assignment& assignment, TaskFigures& figures,
-             const std::atomic<bool>& stopping)
-      : stub_(stub), assignment_(assignment), figures_(figures), stopping_(stopping), thread_([this] {
-          Run();
-        }) {}
+  Heartbeats(v1::WorkerService::Stub& stub, CallerCredentials& credentials, const v1::Assignment& assignment,
+             TaskFigures& figures, const std::atomic<bool>& stopping)
+      : stub_(stub),
+        credentials_(credentials),
+        assignment_(assignment),
+        figures_(figures),
+        stopping_(stopping),
+        thread_([this] { Run(); }) {}
 
   ~Heartbeats() {
     {
@@ -71,7 +77,7 @@ class Heartbeats {
       *request.mutable_figures() = figures_.Take();
       lock.unlock();
       grpc::ClientContext context;
-      SetDeadline(context, seconds(5));
+      Prepare(context, credentials_, seconds(5));
       v1::HeartbeatResponse response;
       const grpc::Status status = stub_.Heartbeat(&context, request, &response);
       if (!status.ok()) figures_.GiveBack(request.figures());
@@ -84,6 +90,7 @@ class Heartbeats {
   }
 
   v1::WorkerService::Stub& stub_;
+  CallerCredentials& credentials_;
   const v1::Assignment& assignment_;
   TaskFigures& figures_;
   const std::atomic<bool>& stopping_;
@@ -95,6 +102,17 @@ class Heartbeats {
   bool lost_ = false;
   std::thread thread_;
 };
+
+bool IsRefused(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAUTHENTICATED ||
+         status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
+}
+
+void Pause(milliseconds duration, const std::atomic<bool>& stopping) {
+  constexpr milliseconds kStep(50);
+  for (milliseconds waited(0); waited < duration && !stopping; waited += kStep)
+    std::this_thread::sleep_for(kStep);
+}
 
 std::string Describe(const v1::Assignment& assignment) {
   return assignment.job().empty() ? assignment.model() : assignment.job();
@@ -113,7 +131,7 @@ void LeaseLoop::Run(const std::atomic<bool>& stopping) {
     request.mutable_wait()->set_seconds(kLeaseWaitSeconds);
     *request.mutable_engine() = DescribeEngine(*options_.devices);  // a GPU may have been lost
     grpc::ClientContext context;
-    SetDeadline(context, seconds(kLeaseWaitSeconds + 5));
+    Prepare(context, *options_.credentials, seconds(kLeaseWaitSeconds + 5));
     v1::LeaseResponse response;
     // The call is given up when the worker stops.
     std::jthread canceller([&](std::stop_token token) {
@@ -123,13 +141,27 @@ void LeaseLoop::Run(const std::atomic<bool>& stopping) {
     const grpc::Status status = stub_->Lease(&context, request, &response);
     canceller.request_stop();
     canceller.join();
+    TellChange(status);
     if (!status.ok()) {
-      std::this_thread::sleep_for(kBackoff);
+      Pause(IsRefused(status) ? kRefusedBackoff : kBackoff, stopping);
       continue;
     }
     if (!response.has_assignment()) continue;
     RunAssignment(response.assignment(), stopping);
     if (options_.once) return;
+  }
+}
+
+void LeaseLoop::TellChange(const grpc::Status& status) {
+  if (status.error_code() == last_code_) return;
+  last_code_ = status.error_code();
+  if (status.ok()) {
+    spdlog::info("quantd answers again");
+  } else if (IsRefused(status)) {
+    spdlog::error("quantd refuses this worker: {}; its token or certificate needs the role worker",
+                  status.error_message());
+  } else {
+    spdlog::warn("no answer from quantd: {}", status.error_message());
   }
 }
 
@@ -141,7 +173,7 @@ void LeaseLoop::RunAssignment(const v1::Assignment& assignment, const std::atomi
   bool lost = false;
   TaskFigures figures;
   {
-    Heartbeats heartbeats(*stub_, assignment, figures, stopping);
+    Heartbeats heartbeats(*stub_, *options_.credentials, assignment, figures, stopping);
     TaskOptions options;
     options.threads = options_.threads;
     options.devices = options_.devices;
@@ -191,7 +223,7 @@ LeaseLoop::Reported LeaseLoop::Report(const v1::Assignment& assignment, const ab
   Reported reported;
   for (int i = 0; i < kTries; ++i) {
     grpc::ClientContext context;
-    SetDeadline(context, seconds(10));
+    Prepare(context, *options_.credentials, seconds(10));
     google::protobuf::Empty response;
     reported.status =
         result.ok() ? stub_->Complete(&context, complete, &response) : stub_->Fail(&context, fail, &response);

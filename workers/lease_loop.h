@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "credentials/caller_credentials.h"
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "storage/objects/object_store.h"
 #include "workers/engine/device_policy.h"
@@ -16,8 +17,9 @@ struct LeaseLoopOptions {
   std::string worker_id;
   std::vector<v1::TaskKind> kinds;
   int threads = 1;
-  bool once = false;                // ends after one task
-  DevicePolicy* devices = nullptr;  // where jobs are encoded; outlives the loop
+  bool once = false;                         // ends after one task
+  DevicePolicy* devices = nullptr;           // where jobs are encoded; outlives the loop
+  CallerCredentials* credentials = nullptr;  // of every call; outlive the loop
 };
 
 class LeaseLoop {
@@ -29,6 +31,8 @@ class LeaseLoop {
   void Run(const std::atomic<bool>& stopping);
 
  private:
+  // Logs when calls begin to fail, in another way than before, or not any more.
+  void TellChange(const grpc::Status& status);
   void RunAssignment(const v1::Assignment& assignment, const std::atomic<bool>& stopping);
   struct Reported {
     grpc::Status status;    // FAILED_PRECONDITION: the lease is lost
@@ -41,6 +45,7 @@ class LeaseLoop {
   std::unique_ptr<v1::WorkerService::Stub> stub_;
   ObjectStore& store_;
   LeaseLoopOptions options_;
+  grpc::StatusCode last_code_ = grpc::StatusCode::OK;  // of Lease
 };
 
 }  // namespace quantd

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/random_id.h"
 #include "base/status.h"
+#include "credentials/caller_credentials.h"
 #include "storage/objects/open_store.h"
 #include "workers/engine/device_policy.h"
 #include "workers/lease_loop.h"
@@ -27,6 +28,7 @@ namespace {
 struct Flags {
   std::string server = "127.0.0.1:7600";
   std::string objects;
+  CallerFiles credentials;
   std::string worker_id;
   int threads = 0;
   int parent = 0;
@@ -58,6 +60,14 @@ int Main(int argc, char** argv) {
   app.add_option("--objects", flags.objects, "Object store, file:DIR or s3://BUCKET/PREFIX")
       ->envname("QUANTD_OBJECTS")
       ->required();
+  app.add_option("--ca", flags.credentials.ca,
+                 "PEM file of the authority that signed quantd's certificate; without it no TLS")
+      ->envname("QUANTD_CA");
+  app.add_option("--cert", flags.credentials.certificate, "PEM file of the worker's certificate")
+      ->envname("QUANTD_CERT");
+  app.add_option("--key", flags.credentials.key, "PEM file of the worker's key")->envname("QUANTD_KEY");
+  app.add_option("--token-file", flags.credentials.token_file, "File with a bearer token, its owner's alone")
+      ->envname("QUANTD_TOKEN_FILE");
   app.add_option("--worker-id", flags.worker_id, "Name of this worker; default: made from host and process");
   app.add_option("--threads", flags.threads, "Encoder threads; 0 means all cores")
       ->envname("QUANTD_WORKER_THREADS");
@@ -107,7 +117,9 @@ int Main(int argc, char** argv) {
     gethostname(host, sizeof(host) - 1);
     flags.worker_id = absl::StrCat(host, "-", getpid(), "-", RandomId());
   }
-  auto channel = grpc::CreateChannel(flags.server, grpc::InsecureChannelCredentials());
+  absl::StatusOr<std::unique_ptr<CallerCredentials>> credentials = CallerCredentials::Open(flags.credentials);
+  if (!credentials.ok()) return Fail(credentials.status());
+  auto channel = grpc::CreateChannel(flags.server, (*credentials)->channel());
   std::atomic<bool> stopping = false;
   std::thread waiter([&] {
     int signal_number = 0;
@@ -117,10 +129,14 @@ int Main(int argc, char** argv) {
   {
     // Short tasks have a loop of their own: an inspection never waits for a job.
     std::jthread short_tasks([&] {
-      LeaseLoop loop(channel, **store, {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, false, devices->get()});
+      LeaseLoop loop(
+          channel, **store,
+          {flags.worker_id, {v1::INSPECT, v1::PLAN}, 1, false, devices->get(), credentials->get()});
       loop.Run(stopping);
     });
-    LeaseLoop jobs(channel, **store, {flags.worker_id, {v1::QUANTIZE}, threads, flags.once, devices->get()});
+    LeaseLoop jobs(
+        channel, **store,
+        {flags.worker_id, {v1::QUANTIZE}, threads, flags.once, devices->get(), credentials->get()});
     jobs.Run(stopping);
     stopping = true;
   }

@@ -32,6 +32,7 @@ void AddPlan(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddQuantize(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddJobs(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddFetch(CLI::App& app, GlobalFlags& flags, Action& action);
+void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddInspect(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddHealth(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddVersion(CLI::App& app, GlobalFlags& flags, Action& action);

@@ -34,7 +34,7 @@ int FailUsage(const absl::Status& status) {
 
 int WithConnection(const GlobalFlags& flags, const Body& body) {
   absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(flags.connection);
-  if (!connection.ok()) return Fail(connection.status());
+  if (!connection.ok()) return FailUsage(connection.status());
   if (absl::Status reached = (*connection)->Reach(kReachPatience); !reached.ok())
     return Fail(reached, flags.connection.server);
   absl::StatusOr<int> code = body(**connection);

@@ -71,6 +71,7 @@ void Print(const v1::Job& job) {
       {"started", FormatTime(job.start_time())},
       {"ended", FormatTime(job.end_time())},
   };
+  if (job.priority() != 0) facts.push_back({"priority", std::to_string(job.priority())});
   if (job.labels_size() > 0) facts.push_back({"labels", Labels(job)});
   if (const std::string progress = Progress(job); !progress.empty()) facts.push_back({"progress", progress});
   if (!job.error().empty()) facts.push_back({"error", OneLine(job.error())});

@@ -23,6 +23,7 @@ struct QuantizeFlags {
   bool detach = false;
   std::vector<std::string> labels;
   std::string request_id;
+  int priority = 0;
 };
 
 absl::StatusOr<v1::CreateJobRequest> MakeRequest(const QuantizeFlags& own) {
@@ -31,6 +32,7 @@ absl::StatusOr<v1::CreateJobRequest> MakeRequest(const QuantizeFlags& own) {
   request.mutable_targets()->Assign(targets.begin(), targets.end());
   // Without an id of the caller's a repeated call after a lost answer would queue the job twice.
   request.set_request_id(own.request_id.empty() ? RandomUuid() : own.request_id);
+  request.set_priority(own.priority);
   ASSIGN_OR_RETURN(auto labels, ParseLabels(own.labels));
   request.mutable_labels()->insert(labels.begin(), labels.end());
   return request;
@@ -102,6 +104,9 @@ void AddQuantize(CLI::App& app, GlobalFlags& flags, Action& action) {
       ->capture_default_str();
   command->add_flag("--detach", own->detach, "Print the job's name and end");
   command->add_option("--label", own->labels, "KEY=VALUE, repeated")->allow_extra_args(false);
+  command->add_option("--priority", own->priority, "Among the tenant's jobs, the larger one begins first")
+      ->check(CLI::Range(-10, 10))
+      ->capture_default_str();
   command->add_option("--request-id", own->request_id, "The same id again gives the same job");
   command->callback([&, own] {
     action = [&, own] {

@@ -44,7 +44,7 @@ void CountOutcome(ServerContext& context, const JobNews& news) {
   }
   const char* outcome = OutcomeOf(news.type);
   if (outcome == nullptr) return;
-  const absl::StatusOr<JobRecord> job = context.catalogue.GetJob(news.job_id);
+  const absl::StatusOr<JobRecord> job = context.catalogue.GetJob(news.tenant, news.job_id);
   v1::CreateJobRequest spec;
   if (!job.ok() || !spec.ParseFromString(job->targets_blob)) return;
   for (const v1::Target& target : spec.targets()) {

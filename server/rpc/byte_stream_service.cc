@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/blob_upkeep.h"
-#include "server/rpc/status_mapping.h"
+#include "server/rpc/call_scope.h"
 
 namespace quantd {
 namespace {
@@ -21,27 +21,29 @@ using google::bytestream::WriteResponse;
 // executor. Whoever calls Finish or starts an operation lets go: the reactor may be gone then.
 class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
  public:
-  ReadReactor(ServerContext& context, const ReadRequest& request) : disk_(context.disk) {
+  ReadReactor(ServerContext& context, grpc::CallbackServerContext& call, const ReadRequest& request)
+      : scope_(context, call, "/google.bytestream.ByteStream/Read"), disk_(context.disk) {
     if (absl::Status status = Open(context, request); !status.ok()) {
-      Finish(ToGrpc(status));
+      Finish(scope_.End(status));
     } else {
       disk_.Submit([this] { WriteNext(); });
     }
   }
   void OnWriteDone(bool ok) override {
     if (ok) return disk_.Submit([this] { WriteNext(); });
-    Finish(ToGrpc(absl::CancelledError("the reader is gone")));
+    Finish(scope_.End(absl::CancelledError("the reader is gone")));
   }
   void OnDone() override { delete this; }
 
  private:
   absl::Status Open(ServerContext& context, const ReadRequest& request) {
+    RETURN_IF_ERROR(scope_.caller().status());
     ASSIGN_OR_RETURN(BlobId blob, ParseBlobName(request.resource_name()));
     if (request.read_limit() < 0) return InvalidField("read_limit", "is negative");
     if (request.read_offset() < 0 || request.read_offset() > blob.size) {
       return absl::OutOfRangeError(absl::StrCat("read_offset: the blob has ", blob.size, " bytes"));
     }
-    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(blob));
+    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(scope_.caller()->tenant, blob));
     ASSIGN_OR_RETURN(file_, context.objects.OpenForRead(key));
     position_ = static_cast<uint64_t>(request.read_offset());
     end_ = file_->size();
@@ -51,17 +53,18 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
   }
 
   void WriteNext() {
-    if (position_ >= end_) return Finish(grpc::Status::OK);
+    if (position_ >= end_) return Finish(scope_.End(absl::OkStatus()));
     std::string& data = *response_.mutable_data();
     data.resize(std::min<uint64_t>(kMaxChunkBytes, end_ - position_));
     if (absl::Status status = file_->ReadAt(position_, std::as_writable_bytes(std::span(data)));
         !status.ok()) {
-      return Finish(ToGrpc(status));
+      return Finish(scope_.End(status));
     }
     position_ += data.size();
     StartWrite(&response_);
   }
 
+  CallScope scope_;
   Executor& disk_;
   std::unique_ptr<RandomAccessFile> file_;
   uint64_t position_ = 0;
@@ -73,10 +76,18 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
 // above, whoever calls Finish or starts an operation lets go.
 class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
  public:
-  WriteReactor(ServerContext& context, UploadSessions& sessions, WriteResponse* response)
-      : context_(context), sessions_(sessions), response_(response) {
+  WriteReactor(ServerContext& context, UploadSessions& sessions, grpc::CallbackServerContext& call,
+               WriteResponse* response)
+      : context_(context),
+        sessions_(sessions),
+        scope_(context, call, "/google.bytestream.ByteStream/Write"),
+        response_(response) {
     context_.metrics.upload_sessions_active.Increment();
-    StartRead(&request_);
+    if (!scope_.caller().ok()) {
+      Finish(scope_.End(scope_.caller().status()));
+    } else {
+      StartRead(&request_);
+    }
   }
 
   void OnReadDone(bool ok) override {
@@ -95,14 +106,14 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
       const int64_t position = session_ == nullptr ? 0 : session_->position();
       Release();
       response_->set_committed_size(position);
-      return Finish(ToGrpc(absl::CancelledError("the stream ended before finish_write")));
+      return Finish(scope_.End(absl::CancelledError("the stream ended before finish_write")));
     }
     const absl::Status status = Handle();
     if (!status.ok()) {
       Release();
-      return Finish(ToGrpc(status));
+      return Finish(scope_.End(status));
     }
-    if (complete_) return Finish(grpc::Status::OK);
+    if (complete_) return Finish(scope_.End(absl::OkStatus()));
     StartRead(&request_);
   }
 
@@ -128,7 +139,8 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   // True: the store has the blob already, and the stream is done.
   absl::StatusOr<bool> Begin() {
     resource_name_ = request_.resource_name();
-    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(resource_name_));
+    scope_.SetResource(resource_name_);
+    ASSIGN_OR_RETURN(UploadName name, ParseUploadName(scope_.caller()->tenant, resource_name_));
     ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
     if (present) {
       response_->set_committed_size(name.blob.size);
@@ -156,10 +168,10 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   absl::Status Record(const UploadName& name, const std::string& key) {
-    absl::Status status = context_.catalogue.FinishUpload(name.upload_id, key);
+    absl::Status status = context_.catalogue.FinishUpload(name.tenant, name.upload_id, key);
     if (!absl::IsNotFound(status)) return status;
     // Somebody recorded it already, or its last model was deleted meanwhile.
-    if (context_.catalogue.FindBlob(name.blob).ok()) return absl::OkStatus();
+    if (context_.catalogue.FindBlob(name.tenant, name.blob).ok()) return absl::OkStatus();
     RETURN_IF_ERROR(context_.objects.Remove(key));
     return status;
   }
@@ -170,6 +182,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
   ServerContext& context_;
   UploadSessions& sessions_;
+  CallScope scope_;
   WriteResponse* response_;
   WriteRequest request_;
   std::string resource_name_;
@@ -179,35 +192,33 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<ReadResponse>* ByteStreamServiceImpl::Read(grpc::CallbackServerContext* /*call*/,
+grpc::ServerWriteReactor<ReadResponse>* ByteStreamServiceImpl::Read(grpc::CallbackServerContext* call,
                                                                     const ReadRequest* request) {
-  return new ReadReactor(context_, *request);
+  return new ReadReactor(context_, *call, *request);
 }
 
-grpc::ServerReadReactor<WriteRequest>* ByteStreamServiceImpl::Write(grpc::CallbackServerContext* /*call*/,
+grpc::ServerReadReactor<WriteRequest>* ByteStreamServiceImpl::Write(grpc::CallbackServerContext* call,
                                                                     WriteResponse* response) {
-  return new WriteReactor(context_, sessions_, response);
+  return new WriteReactor(context_, sessions_, *call, response);
 }
 
 grpc::ServerUnaryReactor* ByteStreamServiceImpl::QueryWriteStatus(
     grpc::CallbackServerContext* call, const google::bytestream::QueryWriteStatusRequest* request,
     google::bytestream::QueryWriteStatusResponse* response) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, reactor, request, response] {
-    reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(UploadName name, ParseUploadName(request->resource_name()));
-      ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
-      if (present) {
-        response->set_committed_size(name.blob.size);
-        response->set_complete(true);
-        return absl::OkStatus();
-      }
-      ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
-      response->set_committed_size(durable);
-      return absl::OkStatus();
-    }()));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/google.bytestream.ByteStream/QueryWriteStatus",
+                      [this, request, response](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                        ASSIGN_OR_RETURN(UploadName name,
+                                         ParseUploadName(caller.tenant, request->resource_name()));
+                        ASSIGN_OR_RETURN(bool present, HasBlob(context_, name));
+                        if (present) {
+                          response->set_committed_size(name.blob.size);
+                          response->set_complete(true);
+                          return absl::OkStatus();
+                        }
+                        ASSIGN_OR_RETURN(int64_t durable, sessions_.DurableSize(name));
+                        response->set_committed_size(durable);
+                        return absl::OkStatus();
+                      });
 }
 
 }  // namespace quantd

@@ -70,6 +70,7 @@ v1::Job ToProto(const JobRecord& record) {
   if (!record.result_blob.empty() && result.ParseFromString(record.result_blob))
     *out.mutable_results() = result.targets();
   out.set_revision(record.revision);
+  out.set_priority(record.priority);
   return out;
 }
 
@@ -82,6 +83,18 @@ v1::JobEvent ToProto(const EventRecord& record) {
   if (record.type == EventType::kProgress) *out.mutable_progress() = ToProto(record.progress);
   out.set_message(record.message);
   out.set_state(static_cast<v1::Job::State>(record.state));
+  return out;
+}
+
+v1::Token ToProto(const TokenRecord& record) {
+  v1::Token out;
+  out.set_name(absl::StrCat("tokens/", record.id));
+  out.set_tenant(record.tenant);
+  out.set_role(record.role);
+  out.set_display_name(record.name);
+  *out.mutable_create_time() = ToProto(record.create_time);
+  if (record.expire_time.has_value()) *out.mutable_expire_time() = ToProto(*record.expire_time);
+  if (record.revoke_time.has_value()) *out.mutable_revoke_time() = ToProto(*record.revoke_time);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -10,19 +11,13 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/resource_names.h"
-#include "server/rpc/status_mapping.h"
 #include "server/rpc/watch_reactor.h"
 
 namespace quantd {
 namespace {
 
 constexpr absl::Duration kPlanWait = absl::Seconds(60);
-
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
+constexpr int kHighestPriority = 10;
 
 template <typename Range>
 auto* FindByName(const Range& range, const std::string& name) {
@@ -74,6 +69,9 @@ absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) c
   if (request.targets_size() > kMaxTargetsPerJob)
     return InvalidField("targets", absl::StrCat("has more than ", kMaxTargetsPerJob));
   if (request.request_id().size() > 128) return InvalidField("request_id", "is longer than 128 bytes");
+  if (std::abs(request.priority()) > kHighestPriority)
+    return InvalidField("priority",
+                        absl::StrCat("is not between -", kHighestPriority, " and ", kHighestPriority));
   if (request.labels_size() > 64) return InvalidField("labels", "has more than 64");
   for (const auto& [key, value] : request.labels()) {
     if (key.empty() || key.size() > 63 || value.size() > 255) {
@@ -93,105 +91,119 @@ absl::Status JobServiceImpl::CheckRequest(const v1::CreateJobRequest& request) c
   return absl::OkStatus();
 }
 
-void JobServiceImpl::PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::CreateJobRequest& request,
-                              v1::CreateJobResponse* response) {
+void JobServiceImpl::PlanOnly(const std::shared_ptr<CallScope>& scope, grpc::ServerUnaryReactor* reactor,
+                              const v1::CreateJobRequest& request, v1::CreateJobResponse* response) {
   absl::StatusOr<std::string> model = ParseName("models", request.model());
   absl::StatusOr<std::string> task =
-      model.ok() ? context_.catalogue.QueuePlan(*model, SpecOf(request)) : model;
-  if (!task.ok()) return reactor->Finish(ToGrpc(task.status()));
-  dispatcher_.WaitForPlan(*task, kPlanWait, [reactor, response](absl::StatusOr<std::string> plan) {
+      model.ok() ? context_.catalogue.QueuePlan(scope->caller()->tenant, *model, SpecOf(request)) : model;
+  if (!task.ok()) return reactor->Finish(scope->End(task.status()));
+  dispatcher_.WaitForPlan(*task, kPlanWait, [scope, reactor, response](absl::StatusOr<std::string> plan) {
     if (plan.ok()) response->mutable_plan()->ParseFromString(*plan);
-    reactor->Finish(ToGrpc(plan.status()));
+    reactor->Finish(scope->End(plan.status()));
   });
 }
 
-absl::Status JobServiceImpl::Queue(const v1::CreateJobRequest& request, v1::CreateJobResponse& response) {
-  ASSIGN_OR_RETURN(std::string model, ParseName("models", request.model()));
-  const std::map<std::string, std::string> labels(request.labels().begin(), request.labels().end());
-  ASSIGN_OR_RETURN(JobRecord job,
-                   context_.catalogue.CreateJob(model, SpecOf(request), labels, request.request_id()));
+absl::Status JobServiceImpl::Queue(const std::string& tenant, const v1::CreateJobRequest& request,
+                                   v1::CreateJobResponse& response) {
+  NewJob wanted;
+  ASSIGN_OR_RETURN(wanted.model_id, ParseName("models", request.model()));
+  wanted.targets_blob = SpecOf(request);
+  wanted.labels.insert(request.labels().begin(), request.labels().end());
+  wanted.request_id = request.request_id();
+  wanted.priority = request.priority();
+  ASSIGN_OR_RETURN(const JobRecord job, context_.catalogue.CreateJob(tenant, wanted));
   *response.mutable_job() = ToProto(job);
   for (const v1::Target& target : request.targets()) {
     context_.metrics.jobs_submitted.Add({{"format", target.format()}, {"scheme", target.scheme()}})
         .Increment();
   }
-  spdlog::info("jobs/{} queued: {} targets of models/{}", job.id, request.targets_size(), model);
+  spdlog::info("jobs/{} queued: {} targets of models/{}", job.id, request.targets_size(), job.model_id);
   return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext* call,
                                                     const v1::CreateJobRequest* request,
                                                     v1::CreateJobResponse* response) {
-  absl::Status status = CheckRequest(*request);
-  if (!status.ok() || !request->validate_only()) {
-    if (status.ok()) status = Queue(*request, *response);
-    return Finish(call, status);
-  }
+  const auto scope = std::make_shared<CallScope>(context_, *call, "/quantd.v1.JobService/CreateJob");
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  PlanOnly(reactor, *request, response);
+  scope->SetResource(request->model());
+  absl::Status status = scope->caller().status();
+  if (status.ok()) status = CheckRequest(*request);
+  if (status.ok() && request->validate_only()) {
+    PlanOnly(scope, reactor, *request, response);
+    return reactor;
+  }
+  if (status.ok()) status = Queue(scope->caller()->tenant, *request, *response);
+  if (status.ok()) scope->SetResource(response->job().name());
+  reactor->Finish(scope->End(status));
   return reactor;
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* call,
                                                  const v1::GetJobRequest* request, v1::Job* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(id));
-    *response = ToProto(job);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.JobService/GetJob",
+                [&](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                  ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+                  ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(caller.tenant, id));
+                  *response = ToProto(job);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* call,
                                                    const v1::ListJobsRequest* request,
                                                    v1::ListJobsResponse* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
-    JobFilter filter;
-    if (request->state() != v1::Job::STATE_UNSPECIFIED)
-      filter.state = static_cast<JobState>(request->state());
-    if (!request->model().empty()) {
-      ASSIGN_OR_RETURN(filter.model_id, ParseName("models", request->model()));
-    }
-    filter.labels.insert(request->labels().begin(), request->labels().end());
-    ASSIGN_OR_RETURN(Page<JobRecord> page,
-                     context_.catalogue.ListJobs(filter, page_size, request->page_token()));
-    for (const JobRecord& record : page.records) *response->add_jobs() = ToProto(record);
-    response->set_next_page_token(page.next_token);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.JobService/ListJobs",
+                [&](const Caller& caller, CallScope& /*scope*/) -> absl::Status {
+                  ASSIGN_OR_RETURN(int page_size, PageSize(request->page_size()));
+                  JobFilter filter;
+                  if (request->state() != v1::Job::STATE_UNSPECIFIED)
+                    filter.state = static_cast<JobState>(request->state());
+                  if (!request->model().empty()) {
+                    ASSIGN_OR_RETURN(filter.model_id, ParseName("models", request->model()));
+                  }
+                  filter.labels.insert(request->labels().begin(), request->labels().end());
+                  ASSIGN_OR_RETURN(
+                      Page<JobRecord> page,
+                      context_.catalogue.ListJobs(caller.tenant, filter, page_size, request->page_token()));
+                  for (const JobRecord& record : page.records) *response->add_jobs() = ToProto(record);
+                  response->set_next_page_token(page.next_token);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(grpc::CallbackServerContext* call,
                                                     const v1::CancelJobRequest* request, v1::Job* response) {
-  return Finish(call, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(id));
-    spdlog::info("jobs/{} cancel requested", id);
-    *response = ToProto(job);
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.JobService/CancelJob",
+                [&](const Caller& caller, CallScope& scope) -> absl::Status {
+                  scope.SetResource(request->name());
+                  ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+                  ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.CancelJob(caller.tenant, id));
+                  spdlog::info("jobs/{} cancel requested", id);
+                  *response = ToProto(job);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext* call,
                                                     const v1::DeleteJobRequest* request,
                                                     google::protobuf::Empty* /*response*/) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.disk.Submit([this, reactor, request] {
-    reactor->Finish(ToGrpc([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
-      ASSIGN_OR_RETURN(std::vector<std::string> keys, context_.catalogue.DeleteJob(id));
-      RemoveObjects(context_, keys);
-      spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
-      return absl::OkStatus();
-    }()));
-  });
-  return reactor;
+  return AnswerOnDisk(context_, call, "/quantd.v1.JobService/DeleteJob",
+                      [this, request](const Caller& caller, CallScope& scope) -> absl::Status {
+                        scope.SetResource(request->name());
+                        ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
+                        ASSIGN_OR_RETURN(std::vector<std::string> keys,
+                                         context_.catalogue.DeleteJob(caller.tenant, id));
+                        RemoveObjects(context_, keys);
+                        spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
+                        return absl::OkStatus();
+                      });
 }
 
-grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* /*call*/,
+grpc::ServerWriteReactor<v1::JobEvent>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* call,
                                                                  const v1::WatchJobRequest* request) {
-  return StartWatch(context_.catalogue, hub_, *request);
+  return StartWatch(context_.catalogue, hub_, CallScope(context_, *call, "/quantd.v1.JobService/WatchJob"),
+                    *request);
 }
 
 }  // namespace quantd

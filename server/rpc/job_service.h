@@ -1,9 +1,12 @@
 // quantd.v1.JobService. Thread-safe.
 #pragma once
 
+#include <memory>
+
 #include "quantd/v1/job_service.grpc.pb.h"
 #include "server/queue/dispatcher.h"
 #include "server/queue/watch_hub.h"
+#include "server/rpc/call_scope.h"
 #include "server/server_context.h"
 
 namespace quantd {
@@ -29,9 +32,10 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
  private:
   // Format, scheme and option names against what the workers reported.
   absl::Status CheckRequest(const v1::CreateJobRequest& request) const;
-  void PlanOnly(grpc::ServerUnaryReactor* reactor, const v1::CreateJobRequest& request,
-                v1::CreateJobResponse* response);
-  absl::Status Queue(const v1::CreateJobRequest& request, v1::CreateJobResponse& response);
+  void PlanOnly(const std::shared_ptr<CallScope>& scope, grpc::ServerUnaryReactor* reactor,
+                const v1::CreateJobRequest& request, v1::CreateJobResponse* response);
+  absl::Status Queue(const std::string& tenant, const v1::CreateJobRequest& request,
+                     v1::CreateJobResponse& response);
 
   ServerContext& context_;
   Dispatcher& dispatcher_;

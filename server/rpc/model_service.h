@@ -25,9 +25,10 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
                                         google::protobuf::Empty* response) override;
 
  private:
-  absl::Status Create(const v1::CreateModelRequest& request, v1::CreateModelResponse& response);
+  absl::Status Create(const std::string& tenant, const v1::CreateModelRequest& request,
+                      v1::CreateModelResponse& response);
   // How much of a blob that is not recorded is in the store.
-  absl::StatusOr<int64_t> BytesOfUpload(const BlobId& blob);
+  absl::StatusOr<int64_t> BytesOfUpload(const std::string& tenant, const BlobId& blob);
 
   ServerContext& context_;
   UploadSessions& uploads_;

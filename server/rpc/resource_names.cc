@@ -45,7 +45,7 @@ absl::StatusOr<BlobId> ParseBlobName(const std::string& name) {
   return blob;
 }
 
-absl::StatusOr<UploadName> ParseUploadName(const std::string& name) {
+absl::StatusOr<UploadName> ParseUploadName(const std::string& tenant, const std::string& name) {
   const std::vector<std::string> parts = absl::StrSplit(name, '/');
   UploadName upload;
   if (parts.size() != 5 || parts[0] != "uploads" || parts[2] != "blobs" || parts[1].empty() ||
@@ -53,6 +53,7 @@ absl::StatusOr<UploadName> ParseUploadName(const std::string& name) {
     return InvalidField("resource_name",
                         absl::StrCat("\"", name, "\" is not of the form uploads/UUID/blobs/SHA256/SIZE"));
   }
+  upload.tenant = tenant;
   upload.upload_id = parts[1];
   return upload;
 }

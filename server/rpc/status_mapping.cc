@@ -45,15 +45,17 @@ void AddDetails(const absl::Status& status, const std::string& message, google::
 
 }  // namespace
 
-grpc::Status ToGrpc(const absl::Status& status) {
+grpc::Status ToGrpc(const absl::Status& status, const std::string& request_id) {
   if (status.ok()) return grpc::Status::OK;
   const std::string message(status.message());
   google::rpc::Status rich;
   rich.set_code(static_cast<int>(status.code()));
   rich.set_message(message);
   AddDetails(status, message, rich);
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
-                      rich.details_size() > 0 ? rich.SerializeAsString() : std::string());
+  google::rpc::RequestInfo request;
+  request.set_request_id(request_id);
+  rich.add_details()->PackFrom(request);
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message, rich.SerializeAsString());
 }
 
 }  // namespace quantd

@@ -3,12 +3,14 @@
 
 #include <grpcpp/support/status.h>
 
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace quantd {
 
 // Details travel in grpc-status-details-bin: BadRequest, PreconditionFailure, ResourceInfo or RetryInfo, from
-// the status's payloads.
-grpc::Status ToGrpc(const absl::Status& status);
+// the status's payloads, and RequestInfo with the id of the call.
+grpc::Status ToGrpc(const absl::Status& status, const std::string& request_id);
 
 }  // namespace quantd

@@ -55,7 +55,7 @@ absl::Status UploadSession::Finish(const std::string& object_key) {
 }
 
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const UploadName& name) {
-  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.upload_id));
+  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.tenant, name.upload_id));
   if (record.blob.sha256 != name.blob.sha256 || record.blob.size != name.blob.size) {
     return InvalidField("resource_name", "names another blob than its upload");
   }
@@ -69,6 +69,8 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const Upload
   {
     std::lock_guard lock(mutex_);
     auto [found, is_new] = sessions_.try_emplace(name.upload_id);
+    if (is_new) found->second.tenant = name.tenant;
+    if (found->second.tenant != name.tenant) return ResourceNotFound("upload", name.upload_id);
     if (!is_new && found->second.session == nullptr) {
       return RetryAfter(absl::StatusCode::kAborted, "another stream is sending this blob", absl::Seconds(1));
     }
@@ -89,7 +91,7 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const Upload
 }
 
 void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
-  const std::string id = session->name().upload_id;
+  const std::string id = session->name().upload_id, tenant = session->name().tenant;
   // Without a flush the digest would be ahead of the durable bytes.
   const bool durable = session->Sync().ok();
   std::lock_guard lock(mutex_);
@@ -103,7 +105,7 @@ void UploadSessions::GiveBack(std::unique_ptr<UploadSession> session) {
     return;
   }
   const int64_t size = session->durable();
-  sessions_[id] = {std::move(session), size, ++uses_, false};
+  sessions_[id] = {tenant, std::move(session), size, ++uses_, false};
   CloseOldest();
 }
 
@@ -139,10 +141,10 @@ absl::StatusOr<int64_t> UploadSessions::DurableSize(const UploadName& name) {
   {
     std::lock_guard lock(mutex_);
     auto found = sessions_.find(name.upload_id);
-    if (found != sessions_.end()) return found->second.durable;
+    if (found != sessions_.end() && found->second.tenant == name.tenant) return found->second.durable;
   }
   // Checks the name; an upload without bytes is not opened for that.
-  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.upload_id));
+  ASSIGN_OR_RETURN(UploadRecord record, context_.catalogue.GetUpload(name.tenant, name.upload_id));
   ASSIGN_OR_RETURN(uint64_t size, context_.objects.UploadSize(record.id));
   if (size == 0) return 0;
   ASSIGN_OR_RETURN(std::unique_ptr<UploadSession> session, Take(name));

@@ -64,6 +64,7 @@ class UploadSessions {
 
  private:
   struct Entry {
+    std::string tenant;
     std::unique_ptr<UploadSession> session;  // null while a stream has it
     int64_t durable = 0;
     int64_t last_use = 0;

@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/resource_names.h"
-#include "server/rpc/status_mapping.h"
 
 namespace quantd {
 namespace {
@@ -17,12 +16,15 @@ namespace {
 // thread belongs to it.
 class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public Watcher {
  public:
-  WatchReactor(Catalogue& catalogue, WatchHub& hub) : catalogue_(catalogue), hub_(hub) {}
+  WatchReactor(Catalogue& catalogue, WatchHub& hub, CallScope scope)
+      : catalogue_(catalogue), hub_(hub), scope_(std::move(scope)) {}
 
   void Start(const v1::WatchJobRequest& request) {
     absl::Status status = [&]() -> absl::Status {
+      RETURN_IF_ERROR(scope_.caller().status());
+      tenant_ = scope_.caller()->tenant;
       ASSIGN_OR_RETURN(job_id_, ParseName("jobs", request.name()));
-      ASSIGN_OR_RETURN(JobRecord job, catalogue_.GetJob(job_id_));
+      ASSIGN_OR_RETURN(JobRecord job, catalogue_.GetJob(tenant_, job_id_));
       if (request.after_revision() < 0 || request.after_revision() > job.revision) {
         return absl::OutOfRangeError(
             absl::StrCat("after_revision: jobs/", job_id_, " has had ", job.revision, " events"));
@@ -72,13 +74,13 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
     if (finished_) return;
     if (events_.empty()) {
       constexpr int kBatch = 100;
-      absl::StatusOr<std::vector<EventRecord>> more = catalogue_.ListEvents(job_id_, last_, kBatch);
+      absl::StatusOr<std::vector<EventRecord>> more = catalogue_.ListEvents(tenant_, job_id_, last_, kBatch);
       if (!more.ok()) return FinishOnce(more.status());
       events_.assign(more->begin(), more->end());
     }
     if (events_.empty()) {
       // Nothing comes after the event that ended the job.
-      absl::StatusOr<JobRecord> job = catalogue_.GetJob(job_id_);
+      absl::StatusOr<JobRecord> job = catalogue_.GetJob(tenant_, job_id_);
       if (!job.ok()) return FinishOnce(job.status());
       if (IsEnded(job->state) && job->revision == last_) FinishOnce(absl::OkStatus());
       return;
@@ -92,12 +94,14 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
 
   void FinishOnce(const absl::Status& status) {
     if (std::exchange(finished_, true)) return;
-    Finish(ToGrpc(status));
+    Finish(scope_.End(status));
   }
 
   Catalogue& catalogue_;
   WatchHub& hub_;
+  CallScope scope_;
   std::mutex mutex_;
+  std::string tenant_;
   std::string job_id_;
   int64_t last_ = 0;
   std::deque<EventRecord> events_;
@@ -108,9 +112,9 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::JobEvent>, public
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::JobEvent>* StartWatch(Catalogue& catalogue, WatchHub& hub,
+grpc::ServerWriteReactor<v1::JobEvent>* StartWatch(Catalogue& catalogue, WatchHub& hub, CallScope scope,
                                                    const v1::WatchJobRequest& request) {
-  auto* reactor = new WatchReactor(catalogue, hub);
+  auto* reactor = new WatchReactor(catalogue, hub, std::move(scope));
   reactor->Start(request);
   return reactor;
 }

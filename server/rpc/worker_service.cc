@@ -6,20 +6,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/rpc/call_scope.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
-#include "server/rpc/status_mapping.h"
 
 namespace quantd {
 namespace {
 
 constexpr absl::Duration kLongestWait = absl::Seconds(30);
-
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* call, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
 
 // A label's value from a closed list: what is not in it counts as "other".
 template <typename List>
@@ -36,21 +30,29 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
 grpc::ServerUnaryReactor* WorkerServiceImpl::Lease(grpc::CallbackServerContext* call,
                                                    const v1::LeaseRequest* request,
                                                    v1::LeaseResponse* response) {
+  const auto scope = std::make_shared<CallScope>(context_, *call, "/quantd.v1.WorkerService/Lease");
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (!scope->caller().ok()) {
+    reactor->Finish(scope->End(scope->caller().status()));
+    return reactor;
+  }
   context_.engines.Set(request->worker_id(), request->engine());
   std::vector<TaskKind> kinds;
   for (int kind : request->kinds()) {
     if (kind >= v1::INSPECT && kind <= v1::QUANTIZE) kinds.push_back(static_cast<TaskKind>(kind));
   }
-  if (kinds.empty()) return Finish(call, InvalidField("kinds", "is empty"));
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (kinds.empty()) {
+    reactor->Finish(scope->End(InvalidField("kinds", "is empty")));
+    return reactor;
+  }
   const absl::Duration wait = std::min(absl::Seconds(request->wait().seconds()), kLongestWait);
   dispatcher_.WaitForLease(
       std::move(kinds), request->worker_id(), wait, [call] { return call->IsCancelled(); },
-      [this, reactor, response](absl::StatusOr<std::optional<LeaseRecord>> lease) {
-        if (!lease.ok() || !lease->has_value()) return reactor->Finish(ToGrpc(lease.status()));
+      [this, scope, reactor, response](absl::StatusOr<std::optional<LeaseRecord>> lease) {
+        if (!lease.ok() || !lease->has_value()) return reactor->Finish(scope->End(lease.status()));
         absl::StatusOr<v1::Assignment> assignment = MakeAssignment(**lease);
         if (assignment.ok()) *response->mutable_assignment() = *std::move(assignment);
-        reactor->Finish(ToGrpc(assignment.status()));
+        reactor->Finish(scope->End(assignment.status()));
       });
   return reactor;
 }
@@ -62,19 +64,21 @@ absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseReco
   out.set_kind(static_cast<v1::TaskKind>(lease.task.kind));
   SetDuration(context_.options.lease, out.mutable_lease());
   out.set_attempt(lease.attempt);
-  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.model_id));
+  ASSIGN_OR_RETURN(ModelRecord model, context_.catalogue.GetModel(lease.task.tenant, lease.task.model_id));
+  out.set_tenant(lease.task.tenant);
   out.set_model(absl::StrCat("models/", model.id));
   out.set_model_display_name(model.display_name);
   const v1::Model message = ToProto(model);
   for (int i = 0; i < message.files_size(); ++i) {
     v1::SourceFile* file = out.add_files();
     *file->mutable_file() = message.files(i);
-    ASSIGN_OR_RETURN(*file->mutable_object_key(),
-                     context_.catalogue.FindBlob(model.files[static_cast<size_t>(i)].blob));
+    ASSIGN_OR_RETURN(
+        *file->mutable_object_key(),
+        context_.catalogue.FindBlob(lease.task.tenant, model.files[static_cast<size_t>(i)].blob));
   }
   std::string targets = lease.task.targets_blob;
   if (lease.task.kind == TaskKind::kQuantize) {
-    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.job_id));
+    ASSIGN_OR_RETURN(JobRecord job, context_.catalogue.GetJob(lease.task.tenant, lease.task.job_id));
     targets = job.targets_blob;
     out.set_job(absl::StrCat("jobs/", job.id));
     out.set_artifact_prefix(absl::StrCat("artifacts/", job.id, "/", lease.token));
@@ -93,16 +97,17 @@ absl::StatusOr<v1::Assignment> WorkerServiceImpl::MakeAssignment(const LeaseReco
 grpc::ServerUnaryReactor* WorkerServiceImpl::Heartbeat(grpc::CallbackServerContext* call,
                                                        const v1::HeartbeatRequest* request,
                                                        v1::HeartbeatResponse* response) {
-  return Finish(call, [&]() -> absl::Status {
-    std::optional<JobProgressRecord> progress;
-    if (request->has_progress()) progress = FromProto(request->progress());
-    ASSIGN_OR_RETURN(bool cancel,
-                     context_.catalogue.Heartbeat(request->task_id(), request->fencing_token(), progress));
-    Record(request->figures());
-    response->set_cancel(cancel);
-    SetDuration(context_.options.lease, response->mutable_lease());
-    return absl::OkStatus();
-  }());
+  return Answer(context_, call, "/quantd.v1.WorkerService/Heartbeat",
+                [&](const Caller& /*caller*/, CallScope& /*scope*/) -> absl::Status {
+                  std::optional<JobProgressRecord> progress;
+                  if (request->has_progress()) progress = FromProto(request->progress());
+                  ASSIGN_OR_RETURN(bool cancel, context_.catalogue.Heartbeat(
+                                                    request->task_id(), request->fencing_token(), progress));
+                  Record(request->figures());
+                  response->set_cancel(cancel);
+                  SetDuration(context_.options.lease, response->mutable_lease());
+                  return absl::OkStatus();
+                });
 }
 
 absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) {
@@ -120,10 +125,13 @@ absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) 
 grpc::ServerUnaryReactor* WorkerServiceImpl::Complete(grpc::CallbackServerContext* call,
                                                       const v1::CompleteRequest* request,
                                                       google::protobuf::Empty* /*response*/) {
-  const absl::Status status = CompleteTask(*request);
-  // What a repeated call brings has been counted.
-  if (status.ok()) Record(request->figures());
-  return Finish(call, status);
+  return Answer(context_, call, "/quantd.v1.WorkerService/Complete",
+                [&](const Caller& /*caller*/, CallScope& /*scope*/) -> absl::Status {
+                  RETURN_IF_ERROR(CompleteTask(*request));
+                  // What a repeated call brings has been counted.
+                  Record(request->figures());
+                  return absl::OkStatus();
+                });
 }
 
 absl::Status WorkerServiceImpl::CompleteTask(const v1::CompleteRequest& request) {
@@ -145,14 +153,18 @@ absl::Status WorkerServiceImpl::CompleteTask(const v1::CompleteRequest& request)
 grpc::ServerUnaryReactor* WorkerServiceImpl::Fail(grpc::CallbackServerContext* call,
                                                   const v1::FailRequest* request,
                                                   google::protobuf::Empty* /*response*/) {
-  const absl::Status error = WithField(
-      absl::Status(static_cast<absl::StatusCode>(request->code()), request->message()), request->field());
-  if (error.ok()) return Finish(call, InvalidField("code", "is OK"));
-  spdlog::warn("task {} failed: {}", request->task_id(), request->message());
-  const absl::Status status =
-      context_.catalogue.FailTask(request->task_id(), request->fencing_token(), error);
-  if (status.ok()) Record(request->figures());
-  return Finish(call, status);
+  return Answer(
+      context_, call, "/quantd.v1.WorkerService/Fail",
+      [&](const Caller& /*caller*/, CallScope& /*scope*/) -> absl::Status {
+        const absl::Status error =
+            WithField(absl::Status(static_cast<absl::StatusCode>(request->code()), request->message()),
+                      request->field());
+        if (error.ok()) return InvalidField("code", "is OK");
+        spdlog::warn("task {} failed: {}", request->task_id(), request->message());
+        RETURN_IF_ERROR(context_.catalogue.FailTask(request->task_id(), request->fencing_token(), error));
+        Record(request->figures());
+        return absl::OkStatus();
+      });
 }
 
 void WorkerServiceImpl::Record(const v1::WorkerFigures& figures) {

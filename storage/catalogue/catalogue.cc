@@ -27,6 +27,10 @@ absl::StatusOr<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& ad
   return std::unique_ptr<Catalogue>(new Catalogue(std::move(database), options));
 }
 
+TenantLimits Catalogue::LimitsOf(const std::string& tenant) const {
+  return options_.limits_of ? options_.limits_of(tenant) : TenantLimits{};
+}
+
 void Catalogue::SetListener(CatalogueListener listener) {
   listener_ = std::move(listener);
   database_->Listen({.on_message = [this](std::string_view message) { HearPublication(message); },
@@ -72,6 +76,10 @@ void Catalogue::HearPublication(std::string_view message) {
 
 absl::Status Catalogue::LockContent(Change& change) {
   return change.sql.Prepare(change.sql.dialect().lock_content)->Run();
+}
+
+absl::Status Catalogue::LockQueue(Change& change) {
+  return change.sql.Prepare(change.sql.dialect().lock_queue)->Run();
 }
 
 absl::Status Catalogue::LockTasks(Change& change, const char* column, const std::string& value) {

@@ -1,7 +1,11 @@
-// Models, uploads, jobs, events and leases, in SQLite or PostgreSQL; every method is one transaction. Safe
-// for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
+// Models, uploads, jobs, events, leases and tokens, in SQLite or PostgreSQL; every method is one transaction.
+// Safe for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
 // FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a full disk, UNAVAILABLE a database
 // that does not answer.
+//
+// What a tenant's callers reach takes the tenant first. Another tenant's record is NOT_FOUND, in the same
+// words as one that never was; the same blob of two tenants is two blobs. What workers and the server itself
+// need sees all tenants.
 #pragma once
 
 #include <functional>
@@ -22,6 +26,8 @@ namespace quantd {
 struct CatalogueOptions {
   int max_attempts = 3;  // of a job whose workers die
   absl::Duration lease = absl::Seconds(15);
+  // Of each tenant; called within transactions, from any thread. None: no tenant has limits.
+  std::function<TenantLimits(const std::string& tenant)> limits_of{};
 };
 
 // Called after the transaction, without locks held, possibly from several threads.
@@ -62,52 +68,53 @@ class Catalogue {
 
   // --- Blobs and uploads.
   // The object that holds a blob; NOT_FOUND when it is not complete.
-  absl::StatusOr<std::string> FindBlob(const BlobId& blob);
+  absl::StatusOr<std::string> FindBlob(const std::string& tenant, const BlobId& blob);
   // The blob's upload, begun now if there is none.
-  absl::StatusOr<UploadRecord> BeginUpload(const BlobId& blob);
-  absl::StatusOr<UploadRecord> GetUpload(const std::string& id);
+  absl::StatusOr<UploadRecord> BeginUpload(const std::string& tenant, const BlobId& blob);
+  absl::StatusOr<UploadRecord> GetUpload(const std::string& tenant, const std::string& id);
   // NOT_FOUND when none was begun.
-  absl::StatusOr<UploadRecord> FindUpload(const BlobId& blob);
+  absl::StatusOr<UploadRecord> FindUpload(const std::string& tenant, const BlobId& blob);
   // The blob is complete at `object_key`; models that have all files now are inspected.
-  absl::Status FinishUpload(const std::string& id, const std::string& object_key);
+  absl::Status FinishUpload(const std::string& tenant, const std::string& id, const std::string& object_key);
 
   // --- Models.
   // A model with the same non-empty request_id is returned instead of a new one; INVALID_ARGUMENT when it was
   // made by another request. One whose files are all there is inspected.
-  absl::StatusOr<ModelRecord> CreateModel(const std::string& display_name,
+  absl::StatusOr<ModelRecord> CreateModel(const std::string& tenant, const std::string& display_name,
                                           const std::vector<ModelFileRecord>& files,
                                           const std::string& request_id);
-  absl::StatusOr<ModelRecord> GetModel(const std::string& id);
-  absl::StatusOr<Page<ModelRecord>> ListModels(int page_size, const std::string& page_token);
+  absl::StatusOr<ModelRecord> GetModel(const std::string& tenant, const std::string& id);
+  absl::StatusOr<Page<ModelRecord>> ListModels(const std::string& tenant, int page_size,
+                                               const std::string& page_token);
   // FAILED_PRECONDITION while a job that has not ended uses it. Returns what nothing needs any more.
-  absl::StatusOr<Unneeded> DeleteModel(const std::string& id);
+  absl::StatusOr<Unneeded> DeleteModel(const std::string& tenant, const std::string& id);
 
   // --- Jobs.
   // As CreateModel with respect to request_id.
-  absl::StatusOr<JobRecord> CreateJob(const std::string& model_id, const std::string& targets_blob,
-                                      const std::map<std::string, std::string>& labels,
-                                      const std::string& request_id);
-  absl::StatusOr<JobRecord> GetJob(const std::string& id);
-  absl::StatusOr<Page<JobRecord>> ListJobs(const JobFilter& filter, int page_size,
+  absl::StatusOr<JobRecord> CreateJob(const std::string& tenant, const NewJob& job);
+  absl::StatusOr<JobRecord> GetJob(const std::string& tenant, const std::string& id);
+  absl::StatusOr<Page<JobRecord>> ListJobs(const std::string& tenant, const JobFilter& filter, int page_size,
                                            const std::string& page_token);
   // A queued job ends at once; a running one when its worker hears of it.
-  absl::StatusOr<JobRecord> CancelJob(const std::string& id);
+  absl::StatusOr<JobRecord> CancelJob(const std::string& tenant, const std::string& id);
   // Returns the objects that nothing needs any more.
-  absl::StatusOr<std::vector<std::string>> DeleteJob(const std::string& id);
+  absl::StatusOr<std::vector<std::string>> DeleteJob(const std::string& tenant, const std::string& id);
   // In order, at most `limit`.
-  absl::StatusOr<std::vector<EventRecord>> ListEvents(const std::string& job_id, int64_t after_revision,
-                                                      int limit);
+  absl::StatusOr<std::vector<EventRecord>> ListEvents(const std::string& tenant, const std::string& job_id,
+                                                      int64_t after_revision, int limit);
 
   // --- Work.
   // A task that plans a job and is gone once its result was taken.
-  absl::StatusOr<std::string> QueuePlan(const std::string& model_id, const std::string& targets_blob);
+  absl::StatusOr<std::string> QueuePlan(const std::string& tenant, const std::string& model_id,
+                                        const std::string& targets_blob);
   // The plan, or the planning error; nothing yet: UNAVAILABLE.
   absl::StatusOr<std::string> TakePlan(const std::string& task_id);
   // Nobody waits for that plan any more.
   absl::Status DropPlan(const std::string& task_id);
   // Nobody waits for any plan: after a start. Plans of other servers that share the database stay.
   absl::Status DropAllPlans();
-  // The oldest queued task of one of the kinds, or nothing.
+  // A queued task of one of the kinds, or nothing: short ones first, tenants in fair turns by their weights,
+  // those of one tenant by priority, then by age. Jobs of a tenant that runs as many as it may wait.
   absl::StatusOr<std::optional<LeaseRecord>> LeaseTask(const std::vector<TaskKind>& kinds,
                                                        const std::string& worker_id);
   // Renews the lease. True: the job's cancel was requested. FAILED_PRECONDITION: the token is stale.
@@ -128,7 +135,18 @@ class Catalogue {
   // The same for all tasks of a worker that is known to be gone, with the reason.
   absl::StatusOr<int> LoseWorker(const std::string& worker_id, const std::string& reason);
 
+  // --- Bearer tokens, of all tenants.
+  // `create_time` is set.
+  absl::StatusOr<TokenRecord> CreateToken(TokenRecord token);
+  // Revoked and expired ones, too.
+  absl::StatusOr<TokenRecord> GetToken(const std::string& id);
+  absl::StatusOr<Page<TokenRecord>> ListTokens(int page_size, const std::string& page_token);
+  // One that is revoked already keeps its time.
+  absl::StatusOr<TokenRecord> RevokeToken(const std::string& id);
+
   absl::StatusOr<CatalogueStatistics> Statistics();
+  // The upload of that id, whoever's.
+  absl::StatusOr<UploadRecord> UploadOfAny(const std::string& id);
   // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has and no valid lease is writing.
   absl::StatusOr<std::vector<std::string>> UnusedArtifacts(const std::vector<std::string>& object_keys);
   // Those of `object_keys` that no blob has.
@@ -202,11 +220,14 @@ class Catalogue {
   // Locks, taken in this order, so that no two transactions wait for each other:
   //   1. the content lock: held by whatever makes or removes models, blobs, uploads and artifacts, since what
   //      nothing needs any more is a question about all of them;
-  //   2. tasks, the oldest first: held by whatever changes a task, or the job or model that it works on;
-  //   3. a model that must not go, then a job;
-  //   4. the counter of fencing tokens, last, because all leases want it.
+  //   2. the queue's lock: held by what gives out a lease, so that every turn counts for the next one;
+  //   3. tasks, the oldest first: held by whatever changes a task, or the job or model that it works on;
+  //   4. a model that must not go, then a job;
+  //   5. a tenant's share of the queue;
+  //   6. the counter of fencing tokens, last, because all leases want it.
   // Events are numbered under the lock of their job, so there is no gap.
   static absl::Status LockContent(Change& change);
+  static absl::Status LockQueue(Change& change);
   // Tasks whose `column` has that value.
   static absl::Status LockTasks(Change& change, const char* column, const std::string& value);
   static absl::Status LockModel(Change& change, const std::string& id);
@@ -214,7 +235,10 @@ class Catalogue {
 
   // The rest runs inside a transaction. The task with this token, locked.
   static absl::StatusOr<TaskRecord> CheckToken(Change& change, const std::string& task_id, int64_t token);
-  static absl::Status InspectIfComplete(Change& change, const std::string& model_id);
+  static absl::Status InspectIfComplete(Change& change, const std::string& tenant,
+                                        const std::string& model_id);
+  static absl::Status InsertJob(Change& change, const std::string& tenant, const std::string& id,
+                                const NewJob& job);
   static absl::Status EndTask(Change& change, const TaskRecord& task, const absl::Status& error);
   // Of leased tasks with that condition on one parameter.
   template <typename Value>
@@ -227,13 +251,26 @@ class Catalogue {
   static absl::Status RemoveTask(Change& change, const std::string& task_id);
   static absl::Status AddEvent(Change& change, const std::string& job_id, EventType type,
                                const std::string& message, RetryReason retry_reason = RetryReason::kNone);
+  static absl::StatusOr<UploadRecord> ReadUpload(Transaction& sql, const std::string& id);
+  // Whoever's, and the tenant's alone.
   static absl::StatusOr<ModelRecord> ReadModel(Transaction& sql, const std::string& id);
+  static absl::StatusOr<ModelRecord> ReadModelOf(Transaction& sql, const std::string& tenant,
+                                                 const std::string& id);
   static absl::StatusOr<JobRecord> ReadJob(Transaction& sql, const std::string& id);
-  // Forgets the blobs that no model and no job needs; returns their keys.
+  static absl::StatusOr<TokenRecord> ReadToken(Transaction& sql, const std::string& id);
+  static absl::StatusOr<JobRecord> ReadJobOf(Transaction& sql, const std::string& tenant,
+                                             const std::string& id);
+  // Forgets the blobs that no model and no job of their tenant needs; returns their keys.
   static absl::StatusOr<std::vector<std::string>> CollectBlobs(Change& change);
   // Forgets the uploads whose blob no model needs; returns their ids.
   static absl::StatusOr<std::vector<std::string>> DropUploads(Change& change);
   static absl::Status QueueTask(Change& change, const TaskRecord& task);
+  TenantLimits LimitsOf(const std::string& tenant) const;
+  absl::StatusOr<bool> MayRunMore(Transaction& sql, const std::string& tenant) const;
+  // Of the lease's job, if it has one.
+  static absl::Status StartJob(Change& change, const LeaseRecord& lease);
+  // The task gets its next token, which `lease` gets too, and is the worker's.
+  absl::Status GiveLease(Change& change, LeaseRecord& lease, const std::string& worker_id) const;
 
   const CatalogueOptions options_;
   CatalogueListener listener_;

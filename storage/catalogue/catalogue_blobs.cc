@@ -6,73 +6,81 @@
 
 namespace quantd {
 
-absl::StatusOr<std::string> Catalogue::FindBlob(const BlobId& blob) {
+absl::StatusOr<std::string> Catalogue::FindBlob(const std::string& tenant, const BlobId& blob) {
   return Read([&](Transaction& sql) -> absl::StatusOr<std::string> {
-    auto find = sql.Prepare("SELECT object_key FROM blobs WHERE sha256=? AND size=?");
-    find->BindAll(blob.sha256, blob.size);
+    auto find = sql.Prepare("SELECT object_key FROM blobs WHERE tenant=? AND sha256=? AND size=?");
+    find->BindAll(tenant, blob.sha256, blob.size);
     ASSIGN_OR_RETURN(bool found, find->Step());
     if (!found) return ResourceNotFound("blob", blob.sha256);
     return find->Text(0);
   });
 }
 
-absl::StatusOr<UploadRecord> Catalogue::BeginUpload(const BlobId& blob) {
+absl::StatusOr<UploadRecord> Catalogue::BeginUpload(const std::string& tenant, const BlobId& blob) {
   return Transact([&](Change& change) -> absl::StatusOr<UploadRecord> {
     RETURN_IF_ERROR(LockContent(change));
     RETURN_IF_ERROR(
-        change.sql.Prepare("INSERT INTO uploads(id, sha256, size) VALUES (?,?,?) ON CONFLICT DO NOTHING")
-            ->BindAll(RandomUuid(), blob.sha256, blob.size)
+        change.sql
+            .Prepare("INSERT INTO uploads(id, sha256, size, tenant) VALUES (?,?,?,?) ON CONFLICT DO NOTHING")
+            ->BindAll(RandomUuid(), blob.sha256, blob.size, tenant)
             .Run());
-    auto find = change.sql.Prepare("SELECT id FROM uploads WHERE sha256=? AND size=?");
-    find->BindAll(blob.sha256, blob.size);
+    auto find = change.sql.Prepare("SELECT id FROM uploads WHERE tenant=? AND sha256=? AND size=?");
+    find->BindAll(tenant, blob.sha256, blob.size);
     RETURN_IF_ERROR(find->Step().status());
-    return UploadRecord{find->Text(0), blob, ""};
+    return UploadRecord{find->Text(0), tenant, blob, ""};
   });
 }
 
-absl::StatusOr<UploadRecord> Catalogue::GetUpload(const std::string& id) {
-  return Read([&](Transaction& sql) -> absl::StatusOr<UploadRecord> {
-    auto find = sql.Prepare(
-        "SELECT sha256, size, coalesce((SELECT path FROM model_files f JOIN models m ON m.id=f.model_id "
-        "WHERE "
-        "f.sha256=u.sha256 AND f.size=u.size ORDER BY m.sequence, f.position LIMIT 1), '') FROM uploads u "
-        "WHERE "
-        "id=?");
-    find->BindAll(id);
-    ASSIGN_OR_RETURN(bool found, find->Step());
-    if (!found) return ResourceNotFound("upload", id);
-    return UploadRecord{id, {find->Text(0), find->Integer(1)}, find->Text(2)};
-  });
+absl::StatusOr<UploadRecord> Catalogue::ReadUpload(Transaction& sql, const std::string& id) {
+  auto find = sql.Prepare(
+      "SELECT tenant, sha256, size, coalesce((SELECT path FROM model_files f JOIN models m ON m.id=f.model_id"
+      " WHERE m.tenant=u.tenant AND f.sha256=u.sha256 AND f.size=u.size"
+      " ORDER BY m.sequence, f.position LIMIT 1), '') FROM uploads u WHERE id=?");
+  find->BindAll(id);
+  ASSIGN_OR_RETURN(bool found, find->Step());
+  if (!found) return ResourceNotFound("upload", id);
+  return UploadRecord{id, find->Text(0), {find->Text(1), find->Integer(2)}, find->Text(3)};
 }
 
-absl::StatusOr<UploadRecord> Catalogue::FindUpload(const BlobId& blob) {
+absl::StatusOr<UploadRecord> Catalogue::GetUpload(const std::string& tenant, const std::string& id) {
+  ASSIGN_OR_RETURN(UploadRecord upload, UploadOfAny(id));
+  if (upload.tenant != tenant) return ResourceNotFound("upload", id);
+  return upload;
+}
+
+absl::StatusOr<UploadRecord> Catalogue::UploadOfAny(const std::string& id) {
+  return Read([&](Transaction& sql) { return ReadUpload(sql, id); });
+}
+
+absl::StatusOr<UploadRecord> Catalogue::FindUpload(const std::string& tenant, const BlobId& blob) {
   return Read([&](Transaction& sql) -> absl::StatusOr<UploadRecord> {
-    auto find = sql.Prepare("SELECT id FROM uploads WHERE sha256=? AND size=?");
-    find->BindAll(blob.sha256, blob.size);
+    auto find = sql.Prepare("SELECT id FROM uploads WHERE tenant=? AND sha256=? AND size=?");
+    find->BindAll(tenant, blob.sha256, blob.size);
     ASSIGN_OR_RETURN(bool found, find->Step());
     if (!found) return ResourceNotFound("upload", blob.sha256);
-    return UploadRecord{find->Text(0), blob, ""};
+    return UploadRecord{find->Text(0), tenant, blob, ""};
   });
 }
 
-absl::Status Catalogue::FinishUpload(const std::string& id, const std::string& object_key) {
+absl::Status Catalogue::FinishUpload(const std::string& tenant, const std::string& id,
+                                     const std::string& object_key) {
   return Transact([&](Change& change) -> absl::Status {
     RETURN_IF_ERROR(LockContent(change));
-    auto find = change.sql.Prepare("SELECT sha256, size FROM uploads WHERE id=?");
-    find->BindAll(id);
+    auto find = change.sql.Prepare("SELECT sha256, size FROM uploads WHERE tenant=? AND id=?");
+    find->BindAll(tenant, id);
     ASSIGN_OR_RETURN(bool found, find->Step());
     if (!found) return ResourceNotFound("upload", id);
     const BlobId blob{find->Text(0), find->Integer(1)};
-    RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING")
-                        ->BindAll(blob.sha256, blob.size, object_key)
+    RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?,?) ON CONFLICT DO NOTHING")
+                        ->BindAll(blob.sha256, blob.size, object_key, tenant)
                         .Run());
     RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM uploads WHERE id=?")->BindAll(id).Run());
     auto waiting = change.sql.Prepare(
-        "SELECT DISTINCT model_id FROM model_files JOIN models ON models.id=model_id WHERE sha256=? AND "
-        "size=? AND state=?");
-    waiting->BindAll(blob.sha256, blob.size, static_cast<int64_t>(ModelState::kUploading));
+        "SELECT DISTINCT model_id FROM model_files JOIN models ON models.id=model_id"
+        " WHERE tenant=? AND sha256=? AND size=? AND state=?");
+    waiting->BindAll(tenant, blob.sha256, blob.size, static_cast<int64_t>(ModelState::kUploading));
     ASSIGN_OR_RETURN(const std::vector<std::string> models, waiting->Texts());
-    for (const std::string& model : models) RETURN_IF_ERROR(InspectIfComplete(change, model));
+    for (const std::string& model : models) RETURN_IF_ERROR(InspectIfComplete(change, tenant, model));
     return absl::OkStatus();
   });
 }
@@ -81,8 +89,10 @@ absl::StatusOr<std::vector<std::string>> Catalogue::CollectBlobs(Change& change)
   return change.sql
       .Prepare(
           "DELETE FROM blobs WHERE NOT EXISTS"
-          " (SELECT 1 FROM model_files f WHERE f.sha256=blobs.sha256 AND f.size=blobs.size) AND NOT EXISTS"
-          " (SELECT 1 FROM job_artifacts a WHERE a.sha256=blobs.sha256 AND a.size=blobs.size)"
+          " (SELECT 1 FROM model_files f JOIN models m ON m.id=f.model_id"
+          "  WHERE m.tenant=blobs.tenant AND f.sha256=blobs.sha256 AND f.size=blobs.size) AND NOT EXISTS"
+          " (SELECT 1 FROM job_artifacts a JOIN jobs j ON j.id=a.job_id"
+          "  WHERE j.tenant=blobs.tenant AND a.sha256=blobs.sha256 AND a.size=blobs.size)"
           " RETURNING object_key")
       ->Texts();
 }
@@ -91,7 +101,8 @@ absl::StatusOr<std::vector<std::string>> Catalogue::DropUploads(Change& change) 
   return change.sql
       .Prepare(
           "DELETE FROM uploads WHERE NOT EXISTS"
-          " (SELECT 1 FROM model_files f WHERE f.sha256=uploads.sha256 AND f.size=uploads.size)"
+          " (SELECT 1 FROM model_files f JOIN models m ON m.id=f.model_id"
+          "  WHERE m.tenant=uploads.tenant AND f.sha256=uploads.sha256 AND f.size=uploads.size)"
           " RETURNING id")
       ->Texts();
 }

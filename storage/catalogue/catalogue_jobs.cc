@@ -19,48 +19,56 @@ std::optional<absl::Time> OptionalTime(const Statement& row, int column) {
 
 }  // namespace
 
-absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& model_id, const std::string& targets_blob,
-                                               const std::map<std::string, std::string>& labels,
-                                               const std::string& request_id) {
+absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& tenant, const NewJob& job) {
   return Transact([&](Change& change) -> absl::StatusOr<JobRecord> {
-    if (!request_id.empty()) {
-      auto find = change.sql.Prepare("SELECT id FROM jobs WHERE request_id=?");
-      find->BindAll(request_id);
+    if (!job.request_id.empty()) {
+      auto find = change.sql.Prepare("SELECT id FROM jobs WHERE tenant=? AND request_id=?");
+      find->BindAll(tenant, job.request_id);
       ASSIGN_OR_RETURN(bool found, find->Step());
       if (found) {
-        ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, find->Text(0)));
-        if (job.model_id != model_id || job.targets_blob != targets_blob || job.labels != labels)
+        ASSIGN_OR_RETURN(JobRecord earlier, ReadJob(change.sql, find->Text(0)));
+        if (earlier.model_id != job.model_id || earlier.targets_blob != job.targets_blob ||
+            earlier.labels != job.labels || earlier.priority != job.priority)
           return InvalidField("request_id", "was used for another job");
-        return job;
+        return earlier;
       }
     }
-    RETURN_IF_ERROR(LockModel(change, model_id));
-    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, model_id));
+    RETURN_IF_ERROR(LockModel(change, job.model_id));
+    ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, job.model_id));
     if (model.state != ModelState::kReady)
-      return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
+      return PreconditionFailed(absl::StrCat("models/", job.model_id), "is not READY");
     const std::string id = RandomId();
-    RETURN_IF_ERROR(change.sql
-                        .Prepare("INSERT INTO jobs(id, model_id, targets, state, create_time, request_id)"
-                                 " VALUES (?,?,?,?,?,nullif(?,''))")
-                        ->BindAll(id, model_id, targets_blob, static_cast<int64_t>(JobState::kQueued),
-                                  absl::ToUnixMicros(change.sql.Now()), request_id)
-                        .Run());
-    for (const auto& [key, value] : labels) {
-      RETURN_IF_ERROR(
-          change.sql.Prepare("INSERT INTO job_labels VALUES (?,?,?)")->BindAll(id, key, value).Run());
-    }
+    RETURN_IF_ERROR(InsertJob(change, tenant, id, job));
     RETURN_IF_ERROR(AddEvent(change, id, EventType::kCreated, ""));
-    RETURN_IF_ERROR(QueueTask(change, {RandomId(), TaskKind::kQuantize, model_id, id, ""}));
+    RETURN_IF_ERROR(
+        QueueTask(change, {RandomId(), tenant, TaskKind::kQuantize, job.model_id, id, "", job.priority}));
     return ReadJob(change.sql, id);
   });
+}
+
+absl::Status Catalogue::InsertJob(Change& change, const std::string& tenant, const std::string& id,
+                                  const NewJob& job) {
+  const int64_t now = absl::ToUnixMicros(change.sql.Now());
+  RETURN_IF_ERROR(
+      change.sql
+          .Prepare("INSERT INTO jobs(id, tenant, model_id, targets, state, create_time, use_time, priority,"
+                   " request_id) VALUES (?,?,?,?,?,?,?,?,nullif(?,''))")
+          ->BindAll(id, tenant, job.model_id, job.targets_blob, static_cast<int64_t>(JobState::kQueued), now,
+                    now, static_cast<int64_t>(job.priority), job.request_id)
+          .Run());
+  for (const auto& [key, value] : job.labels) {
+    RETURN_IF_ERROR(
+        change.sql.Prepare("INSERT INTO job_labels VALUES (?,?,?)")->BindAll(id, key, value).Run());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string& id) {
   auto find = sql.Prepare(
       "SELECT model_id, targets, state, cancel_requested, create_time, start_time, end_time, attempt, stage, "
       "tensors_done,"
-      " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field FROM jobs "
-      "WHERE id=?");
+      " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field, tenant, "
+      "priority FROM jobs WHERE id=?");
   find->BindAll(id);
   ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found) return ResourceNotFound("job", absl::StrCat("jobs/", id));
@@ -80,6 +88,8 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string
   job.result_blob = find->Text(15);
   job.revision = find->Integer(16);
   job.error_field = find->Text(17);
+  job.tenant = find->Text(18);
+  job.priority = static_cast<int>(find->Integer(19));
   auto labels = sql.Prepare("SELECT key, value FROM job_labels WHERE job_id=?");
   labels->BindAll(id);
   for (;;) {
@@ -89,15 +99,22 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string
   }
 }
 
-absl::StatusOr<JobRecord> Catalogue::GetJob(const std::string& id) {
-  return Read([&](Transaction& sql) { return ReadJob(sql, id); });
+absl::StatusOr<JobRecord> Catalogue::ReadJobOf(Transaction& sql, const std::string& tenant,
+                                               const std::string& id) {
+  ASSIGN_OR_RETURN(JobRecord job, ReadJob(sql, id));
+  if (job.tenant != tenant) return ResourceNotFound("job", absl::StrCat("jobs/", id));
+  return job;
 }
 
-absl::StatusOr<Page<JobRecord>> Catalogue::ListJobs(const JobFilter& filter, int page_size,
-                                                    const std::string& page_token) {
+absl::StatusOr<JobRecord> Catalogue::GetJob(const std::string& tenant, const std::string& id) {
+  return Read([&](Transaction& sql) { return ReadJobOf(sql, tenant, id); });
+}
+
+absl::StatusOr<Page<JobRecord>> Catalogue::ListJobs(const std::string& tenant, const JobFilter& filter,
+                                                    int page_size, const std::string& page_token) {
   return Read([&](Transaction& sql) -> absl::StatusOr<Page<JobRecord>> {
-    ASSIGN_OR_RETURN(int64_t before, ParsePageToken(page_token));
-    std::string text = "SELECT id, sequence FROM jobs WHERE sequence<?";
+    ASSIGN_OR_RETURN(int64_t before, PageBegin(sql, "jobs", tenant, page_token));
+    std::string text = "SELECT id FROM jobs WHERE tenant=? AND sequence<?";
     if (filter.state.has_value()) absl::StrAppend(&text, " AND state=", static_cast<int>(*filter.state));
     if (!filter.model_id.empty()) absl::StrAppend(&text, " AND model_id=?");
     for (size_t i = 0; i < filter.labels.size(); ++i) {
@@ -105,28 +122,27 @@ absl::StatusOr<Page<JobRecord>> Catalogue::ListJobs(const JobFilter& filter, int
           &text, " AND EXISTS (SELECT 1 FROM job_labels l WHERE l.job_id=jobs.id AND l.key=? AND l.value=?)");
     }
     auto list = sql.Prepare(text + " ORDER BY sequence DESC LIMIT ?");
-    list->Bind(before);
+    list->BindAll(tenant, before);
     if (!filter.model_id.empty()) list->Bind(filter.model_id);
     for (const auto& [key, value] : filter.labels) list->BindAll(key, value);
     list->Bind(static_cast<int64_t>(page_size) + 1);
     Page<JobRecord> page;
-    int64_t last = 0;
     for (;;) {
       ASSIGN_OR_RETURN(bool row, list->Step());
       if (!row) return page;
       if (page.records.size() == static_cast<size_t>(page_size)) {
-        page.next_token = absl::StrCat(last);
+        page.next_token = MakePageToken(page.records.back().create_time, page.records.back().id);
         return page;
       }
-      last = list->Integer(1);
       ASSIGN_OR_RETURN(JobRecord job, ReadJob(sql, list->Text(0)));
       page.records.push_back(std::move(job));
     }
   });
 }
 
-absl::StatusOr<JobRecord> Catalogue::CancelJob(const std::string& id) {
+absl::StatusOr<JobRecord> Catalogue::CancelJob(const std::string& tenant, const std::string& id) {
   return Transact([&](Change& change) -> absl::StatusOr<JobRecord> {
+    RETURN_IF_ERROR(ReadJobOf(change.sql, tenant, id).status());
     RETURN_IF_ERROR(LockTasks(change, "job_id", id));
     RETURN_IF_ERROR(LockJob(change, id));
     ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, id));
@@ -142,8 +158,10 @@ absl::StatusOr<JobRecord> Catalogue::CancelJob(const std::string& id) {
   });
 }
 
-absl::StatusOr<std::vector<std::string>> Catalogue::DeleteJob(const std::string& id) {
+absl::StatusOr<std::vector<std::string>> Catalogue::DeleteJob(const std::string& tenant,
+                                                              const std::string& id) {
   return Transact([&](Change& change) -> absl::StatusOr<std::vector<std::string>> {
+    RETURN_IF_ERROR(ReadJobOf(change.sql, tenant, id).status());
     RETURN_IF_ERROR(LockContent(change));
     RETURN_IF_ERROR(LockJob(change, id));
     ASSIGN_OR_RETURN(JobRecord job, ReadJob(change.sql, id));
@@ -154,14 +172,16 @@ absl::StatusOr<std::vector<std::string>> Catalogue::DeleteJob(const std::string&
   });
 }
 
-absl::StatusOr<std::vector<EventRecord>> Catalogue::ListEvents(const std::string& job_id,
+absl::StatusOr<std::vector<EventRecord>> Catalogue::ListEvents(const std::string& tenant,
+                                                               const std::string& job_id,
                                                                int64_t after_revision, int limit) {
   return Read([&](Transaction& sql) -> absl::StatusOr<std::vector<EventRecord>> {
     auto list = sql.Prepare(
         "SELECT revision, time, type, attempt, state, message, stage, tensors_done, tensors_total, "
         "bytes_done, bytes_total"
-        " FROM job_events WHERE job_id=? AND revision>? ORDER BY revision LIMIT ?");
-    list->BindAll(job_id, after_revision, static_cast<int64_t>(limit));
+        " FROM job_events WHERE job_id=? AND revision>?"
+        " AND EXISTS (SELECT 1 FROM jobs WHERE id=job_id AND tenant=?) ORDER BY revision LIMIT ?");
+    list->BindAll(job_id, after_revision, tenant, static_cast<int64_t>(limit));
     std::vector<EventRecord> events;
     for (;;) {
       ASSIGN_OR_RETURN(bool row, list->Step());
@@ -175,9 +195,9 @@ absl::StatusOr<std::vector<EventRecord>> Catalogue::ListEvents(const std::string
 
 absl::Status Catalogue::AddEvent(Change& change, const std::string& job_id, EventType type,
                                  const std::string& message, RetryReason retry_reason) {
-  RETURN_IF_ERROR(
-      change.sql.Prepare("UPDATE jobs SET revision=revision+1 WHERE id=?")->BindAll(job_id).Run());
-  change.news.jobs.push_back({job_id, type, retry_reason});
+  auto count = change.sql.Prepare("UPDATE jobs SET revision=revision+1 WHERE id=? RETURNING tenant");
+  ASSIGN_OR_RETURN(const std::vector<std::string> tenants, count->BindAll(job_id).Texts());
+  for (const std::string& tenant : tenants) change.news.jobs.push_back({tenant, job_id, type, retry_reason});
   return change.sql
       .Prepare(
           "INSERT INTO job_events SELECT id, revision, ?, ?, attempt, state, ?, stage, tensors_done, "

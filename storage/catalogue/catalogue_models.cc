@@ -1,19 +1,35 @@
-#include "absl/strings/numbers.h"
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/random_id.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/catalogue/page_token.h"
 
 namespace quantd {
+namespace {
 
-absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& display_name,
+// The same for models that a job makes the same artifacts of: paths tell which file is which, and names in
+// artifacts are made from the display name.
+std::string SourcesDigest(const std::string& display_name, std::vector<ModelFileRecord> files) {
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::string text = absl::StrCat(display_name.size(), " ", display_name, "\n");
+  for (const ModelFileRecord& file : files)
+    absl::StrAppend(&text, file.path.size(), " ", file.path, " ", file.blob.sha256, " ", file.blob.size,
+                    "\n");
+  return Sha256Hex(text);
+}
+
+}  // namespace
+
+absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& tenant, const std::string& display_name,
                                                    const std::vector<ModelFileRecord>& files,
                                                    const std::string& request_id) {
   return Transact([&](Change& change) -> absl::StatusOr<ModelRecord> {
     if (!request_id.empty()) {
-      auto find = change.sql.Prepare("SELECT id FROM models WHERE request_id=?");
-      find->BindAll(request_id);
+      auto find = change.sql.Prepare("SELECT id FROM models WHERE tenant=? AND request_id=?");
+      find->BindAll(tenant, request_id);
       ASSIGN_OR_RETURN(bool found, find->Step());
       if (found) {
         ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, find->Text(0)));
@@ -23,12 +39,14 @@ absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& display_na
       }
     }
     const std::string id = RandomId();
-    RETURN_IF_ERROR(change.sql
-                        .Prepare("INSERT INTO models(id, display_name, state, create_time, request_id)"
-                                 " VALUES (?,?,?,?,nullif(?,''))")
-                        ->BindAll(id, display_name, static_cast<int64_t>(ModelState::kUploading),
-                                  absl::ToUnixMicros(change.sql.Now()), request_id)
-                        .Run());
+    const int64_t now = absl::ToUnixMicros(change.sql.Now());
+    RETURN_IF_ERROR(
+        change.sql
+            .Prepare("INSERT INTO models(id, tenant, display_name, state, create_time, use_time, sources,"
+                     " request_id) VALUES (?,?,?,?,?,?,?,nullif(?,''))")
+            ->BindAll(id, tenant, display_name, static_cast<int64_t>(ModelState::kUploading), now, now,
+                      SourcesDigest(display_name, files), request_id)
+            .Run());
     for (size_t i = 0; i < files.size(); ++i) {
       RETURN_IF_ERROR(
           change.sql.Prepare("INSERT INTO model_files VALUES (?,?,?,?,?)")
@@ -37,27 +55,28 @@ absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& display_na
     }
     // Not before: a model of many files must not hold up everybody while it is written.
     RETURN_IF_ERROR(LockContent(change));
-    RETURN_IF_ERROR(InspectIfComplete(change, id));
+    RETURN_IF_ERROR(InspectIfComplete(change, tenant, id));
     return ReadModel(change.sql, id);
   });
 }
 
-absl::Status Catalogue::InspectIfComplete(Change& change, const std::string& model_id) {
+absl::Status Catalogue::InspectIfComplete(Change& change, const std::string& tenant,
+                                          const std::string& model_id) {
   auto missing = change.sql.Prepare(
       "SELECT count(*) FROM model_files f WHERE model_id=? AND NOT EXISTS"
-      " (SELECT 1 FROM blobs b WHERE b.sha256=f.sha256 AND b.size=f.size)");
-  missing->BindAll(model_id);
+      " (SELECT 1 FROM blobs b WHERE b.tenant=? AND b.sha256=f.sha256 AND b.size=f.size)");
+  missing->BindAll(model_id, tenant);
   RETURN_IF_ERROR(missing->Step().status());
   if (missing->Integer(0) > 0) return absl::OkStatus();
   RETURN_IF_ERROR(change.sql.Prepare("UPDATE models SET state=? WHERE id=?")
                       ->BindAll(static_cast<int64_t>(ModelState::kInspecting), model_id)
                       .Run());
-  return QueueTask(change, {RandomId(), TaskKind::kInspect, model_id, "", ""});
+  return QueueTask(change, {RandomId(), tenant, TaskKind::kInspect, model_id, "", ""});
 }
 
 absl::StatusOr<ModelRecord> Catalogue::ReadModel(Transaction& sql, const std::string& id) {
   auto find = sql.Prepare(
-      "SELECT display_name, state, create_time, error_code, error, summary FROM models WHERE id=?");
+      "SELECT display_name, state, create_time, error_code, error, summary, tenant FROM models WHERE id=?");
   find->BindAll(id);
   ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found) return ResourceNotFound("model", absl::StrCat("models/", id));
@@ -69,6 +88,7 @@ absl::StatusOr<ModelRecord> Catalogue::ReadModel(Transaction& sql, const std::st
   model.error_code = static_cast<int>(find->Integer(3));
   model.error = find->Text(4);
   model.summary_blob = find->Text(5);
+  model.tenant = find->Text(6);
   auto files = sql.Prepare("SELECT path, sha256, size FROM model_files WHERE model_id=? ORDER BY position");
   files->BindAll(id);
   for (;;) {
@@ -78,34 +98,41 @@ absl::StatusOr<ModelRecord> Catalogue::ReadModel(Transaction& sql, const std::st
   }
 }
 
-absl::StatusOr<ModelRecord> Catalogue::GetModel(const std::string& id) {
-  return Read([&](Transaction& sql) { return ReadModel(sql, id); });
+absl::StatusOr<ModelRecord> Catalogue::ReadModelOf(Transaction& sql, const std::string& tenant,
+                                                   const std::string& id) {
+  ASSIGN_OR_RETURN(ModelRecord model, ReadModel(sql, id));
+  if (model.tenant != tenant) return ResourceNotFound("model", absl::StrCat("models/", id));
+  return model;
 }
 
-absl::StatusOr<Page<ModelRecord>> Catalogue::ListModels(int page_size, const std::string& page_token) {
+absl::StatusOr<ModelRecord> Catalogue::GetModel(const std::string& tenant, const std::string& id) {
+  return Read([&](Transaction& sql) { return ReadModelOf(sql, tenant, id); });
+}
+
+absl::StatusOr<Page<ModelRecord>> Catalogue::ListModels(const std::string& tenant, int page_size,
+                                                        const std::string& page_token) {
   return Read([&](Transaction& sql) -> absl::StatusOr<Page<ModelRecord>> {
-    ASSIGN_OR_RETURN(int64_t before, ParsePageToken(page_token));
+    ASSIGN_OR_RETURN(int64_t before, PageBegin(sql, "models", tenant, page_token));
     auto list =
-        sql.Prepare("SELECT id, sequence FROM models WHERE sequence<? ORDER BY sequence DESC LIMIT ?");
-    list->BindAll(before, static_cast<int64_t>(page_size) + 1);
+        sql.Prepare("SELECT id FROM models WHERE tenant=? AND sequence<? ORDER BY sequence DESC LIMIT ?");
+    list->BindAll(tenant, before, static_cast<int64_t>(page_size) + 1);
     Page<ModelRecord> page;
-    int64_t last = 0;
     for (;;) {
       ASSIGN_OR_RETURN(bool row, list->Step());
       if (!row) return page;
       if (page.records.size() == static_cast<size_t>(page_size)) {
-        page.next_token = absl::StrCat(last);
+        page.next_token = MakePageToken(page.records.back().create_time, page.records.back().id);
         return page;
       }
-      last = list->Integer(1);
       ASSIGN_OR_RETURN(ModelRecord model, ReadModel(sql, list->Text(0)));
       page.records.push_back(std::move(model));
     }
   });
 }
 
-absl::StatusOr<Unneeded> Catalogue::DeleteModel(const std::string& id) {
+absl::StatusOr<Unneeded> Catalogue::DeleteModel(const std::string& tenant, const std::string& id) {
   return Transact([&](Change& change) -> absl::StatusOr<Unneeded> {
+    RETURN_IF_ERROR(ReadModelOf(change.sql, tenant, id).status());
     RETURN_IF_ERROR(LockContent(change));
     RETURN_IF_ERROR(LockTasks(change, "model_id", id));
     RETURN_IF_ERROR(LockModel(change, id));

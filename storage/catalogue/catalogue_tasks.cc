@@ -1,20 +1,15 @@
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "base/random_id.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
+#include "storage/catalogue/task_row.h"
 
 namespace quantd {
 namespace {
 
-TaskRecord ReadTask(const Statement& row) {
-  return {row.Text(0), static_cast<TaskKind>(row.Integer(1)), row.Text(2), row.Text(3), row.Text(4)};
-}
 // A finished plan is taken at once, unless its client is gone.
 constexpr absl::Duration kPlanRetention = absl::Minutes(1);
-
-constexpr char kTaskColumns[] = "id, kind, model_id, job_id, targets";
 
 // Errors that another try would meet again.
 bool IsFinal(const absl::Status& error) {
@@ -52,23 +47,15 @@ absl::Status StoredError(int64_t code, const std::string& message, const std::st
 
 }  // namespace
 
-absl::Status Catalogue::QueueTask(Change& change, const TaskRecord& task) {
-  change.news.task_queued = true;
-  return change.sql
-      .Prepare("INSERT INTO tasks(id, kind, model_id, job_id, targets) VALUES (?,?,?,nullif(?,''),?)")
-      ->BindAll(task.id, static_cast<int64_t>(task.kind), task.model_id, task.job_id, task.targets_blob)
-      .Run();
-}
-
-absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& model_id,
+absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& tenant, const std::string& model_id,
                                                  const std::string& targets_blob) {
   return Transact([&](Change& change) -> absl::StatusOr<std::string> {
     RETURN_IF_ERROR(LockModel(change, model_id));
-    ASSIGN_OR_RETURN(ModelRecord model, ReadModel(change.sql, model_id));
+    ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
     const std::string id = RandomId();
-    RETURN_IF_ERROR(QueueTask(change, {id, TaskKind::kPlan, model_id, "", targets_blob}));
+    RETURN_IF_ERROR(QueueTask(change, {id, tenant, TaskKind::kPlan, model_id, "", targets_blob}));
     return id;
   });
 }
@@ -99,40 +86,6 @@ absl::StatusOr<std::string> Catalogue::TakePlan(const std::string& task_id) {
   RETURN_IF_ERROR(result.status());
   RETURN_IF_ERROR(error);
   return result;
-}
-
-absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vector<TaskKind>& kinds,
-                                                                const std::string& worker_id) {
-  return Transact([&](Change& change) -> absl::StatusOr<std::optional<LeaseRecord>> {
-    const std::string wanted = absl::StrJoin(
-        kinds, ",", [](std::string* out, TaskKind kind) { absl::StrAppend(out, static_cast<int>(kind)); });
-    auto find = change.sql.Prepare(absl::StrCat(
-        "SELECT ", kTaskColumns, ", attempt FROM tasks WHERE token IS NULL AND finished=0", " AND kind IN (",
-        wanted, ") ORDER BY sequence LIMIT 1", change.sql.dialect().lock_free_rows));
-    ASSIGN_OR_RETURN(bool found, find->Step());
-    if (!found) return std::optional<LeaseRecord>();
-    LeaseRecord lease{ReadTask(*find), 0, static_cast<int>(find->Integer(5)) + 1};
-    if (lease.task.kind == TaskKind::kQuantize) {
-      RETURN_IF_ERROR(
-          change.sql
-              .Prepare("UPDATE jobs SET state=?, start_time=?, attempt=?, stage='', tensors_done=0,"
-                       " bytes_done=0 WHERE id=?")
-              ->BindAll(static_cast<int64_t>(JobState::kRunning), absl::ToUnixMicros(change.sql.Now()),
-                        static_cast<int64_t>(lease.attempt), lease.task.job_id)
-              .Run());
-      RETURN_IF_ERROR(AddEvent(change, lease.task.job_id, EventType::kStarted, ""));
-    }
-    auto token = change.sql.Prepare("UPDATE fencing SET token=token+1 RETURNING token");
-    RETURN_IF_ERROR(token->Step().status());
-    lease.token = token->Integer(0);
-    RETURN_IF_ERROR(token->Run());
-    RETURN_IF_ERROR(
-        change.sql.Prepare("UPDATE tasks SET token=?, worker_id=?, expires=?, attempt=? WHERE id=?")
-            ->BindAll(lease.token, worker_id, absl::ToUnixMicros(change.sql.Now() + options_.lease),
-                      static_cast<int64_t>(lease.attempt), lease.task.id)
-            .Run());
-    return std::optional<LeaseRecord>(std::move(lease));
-  });
 }
 
 absl::StatusOr<TaskRecord> Catalogue::CheckToken(Change& change, const std::string& task_id, int64_t token) {
@@ -204,9 +157,9 @@ absl::StatusOr<std::vector<std::string>> Catalogue::CompleteJob(
     std::vector<std::string> superfluous;
     for (const auto& [blob, key] : artifacts) {
       auto insert =
-          change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
+          change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
       ASSIGN_OR_RETURN(const std::vector<std::string> added,
-                       insert->BindAll(blob.sha256, blob.size, key).Texts());
+                       insert->BindAll(blob.sha256, blob.size, key, task.tenant).Texts());
       if (added.empty()) superfluous.push_back(key);
       RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
                           ->BindAll(task.job_id, blob.sha256, blob.size)

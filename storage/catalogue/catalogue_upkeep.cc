@@ -15,7 +15,8 @@ absl::StatusOr<int64_t> One(Transaction& sql, const std::string& text) {
 }
 
 constexpr char kOfModels[] =
-    "EXISTS (SELECT 1 FROM model_files f WHERE f.sha256=blobs.sha256 AND f.size=blobs.size)";
+    "EXISTS (SELECT 1 FROM model_files f JOIN models m ON m.id=f.model_id"
+    " WHERE m.tenant=blobs.tenant AND f.sha256=blobs.sha256 AND f.size=blobs.size)";
 
 }  // namespace
 

@@ -53,6 +53,7 @@ struct Dialect {
   const char* lock_rows;       // ends a SELECT: nobody else changes its rows before this transaction ends
   const char* lock_free_rows;  // the same, but rows that others have locked are left out
   const char* lock_content;    // a SELECT: the only transaction that holds it goes on
+  const char* lock_queue;      // another one
 };
 
 // Used by one thread. Rolled back when destroyed without Commit.

@@ -1,22 +1,20 @@
-// Page tokens: the sequence number before which the next page begins.
+// Page tokens: the last record of a page, "MICROSECONDS.ID" with the time of its creation. They say nothing
+// of other tenants' records, and a list goes on where it was when that record is deleted meanwhile.
 #pragma once
 
-#include <cstdint>
-#include <limits>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
-#include "base/status.h"
+#include "absl/time/time.h"
+#include "storage/catalogue/database.h"
 
 namespace quantd {
 
-// The largest number for an empty token.
-inline absl::StatusOr<int64_t> ParsePageToken(const std::string& token) {
-  int64_t before = std::numeric_limits<int64_t>::max();
-  if (!token.empty() && !absl::SimpleAtoi(token, &before))
-    return InvalidField("page_token", "is not one that a list returned");
-  return before;
-}
+std::string MakePageToken(absl::Time create_time, const std::string& id);
+
+// The sequence number before which the next page of `table` ("models", "jobs") begins; the largest one for an
+// empty token. INVALID_ARGUMENT for a text that no list returned.
+absl::StatusOr<int64_t> PageBegin(Transaction& sql, const char* table, const std::string& tenant,
+                                  const std::string& token);
 
 }  // namespace quantd

@@ -17,10 +17,11 @@ constexpr int kConnections = 8;
 constexpr std::chrono::seconds kWaitForConnection(10);
 constexpr char kChannel[] = "quantd_catalogue";
 
-// The lock of content is the table's number, so that catalogues in several schemas don't wait for each other.
+// These locks are numbers of tables, so that catalogues in several schemas don't wait for each other.
 constexpr Dialect kDialect = {.lock_rows = " FOR UPDATE",
                               .lock_free_rows = " FOR UPDATE SKIP LOCKED",
-                              .lock_content = "SELECT pg_advisory_xact_lock('blobs'::regclass::oid::bigint)"};
+                              .lock_content = "SELECT pg_advisory_xact_lock('blobs'::regclass::oid::bigint)",
+                              .lock_queue = "SELECT pg_advisory_xact_lock('shares'::regclass::oid::bigint)"};
 // Before there are tables.
 constexpr char kLockMigrations[] = "SELECT pg_advisory_xact_lock(7165749122)";
 

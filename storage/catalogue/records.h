@@ -11,6 +11,18 @@
 
 namespace quantd {
 
+// Whose records are when nobody has to say who they are. A tenant is a name of [a-z0-9-], at most 63 bytes.
+inline constexpr char kDefaultTenant[] = "default";
+
+// What a tenant may have at a time; 0 is no limit.
+struct TenantLimits {
+  double weight = 1;  // share of the workers while several tenants' jobs wait; more than 0
+  int64_t stored_bytes = 0;
+  int64_t queued_jobs = 0;
+  int64_t running_jobs = 0;
+  int64_t upload_streams = 0;  // of one server
+};
+
 struct BlobId {
   std::string sha256;
   int64_t size = 0;
@@ -18,9 +30,10 @@ struct BlobId {
   bool operator==(const BlobId&) const = default;
 };
 
-// A blob that is not complete. The id is the same for everybody who sends that blob.
+// A blob that is not complete. The id is the same for everybody of the tenant who sends that blob.
 struct UploadRecord {
   std::string id;  // a UUID
+  std::string tenant;
   BlobId blob;
   std::string path;  // of the first file that has these bytes, for messages
 };
@@ -42,6 +55,7 @@ struct ModelFileRecord {
 
 struct ModelRecord {
   std::string id;
+  std::string tenant;
   std::string display_name;
   ModelState state = ModelState::kUploading;
   absl::Time create_time;
@@ -69,9 +83,11 @@ struct JobProgressRecord {
 
 struct JobRecord {
   std::string id;
+  std::string tenant;
   std::string model_id;
   std::string targets_blob;
   std::map<std::string, std::string> labels;
+  int priority = 0;
   JobState state = JobState::kQueued;
   bool cancel_requested = false;
   absl::Time create_time;
@@ -110,8 +126,18 @@ struct EventRecord {
   JobState state = JobState::kQueued;
 };
 
+// What a job is made of.
+struct NewJob {
+  std::string model_id;
+  std::string targets_blob{};
+  std::map<std::string, std::string> labels{};
+  std::string request_id{};  // may be empty
+  int priority = 0;          // before age, among the tenant's own jobs; the larger one is first
+};
+
 // An event as it happened.
 struct JobNews {
+  std::string tenant;
   std::string job_id;
   EventType type = EventType::kCreated;
   RetryReason retry_reason = RetryReason::kNone;  // of kRetrying
@@ -121,10 +147,12 @@ enum class TaskKind { kInspect = 1, kPlan = 2, kQuantize = 3 };
 
 struct TaskRecord {
   std::string id;
+  std::string tenant;
   TaskKind kind = TaskKind::kInspect;
   std::string model_id;
   std::string job_id;        // of kQuantize
   std::string targets_blob;  // of kPlan
+  int64_t priority = 0;      // of kQuantize
 };
 
 // A task in a worker's hands until `expires`.
@@ -138,6 +166,20 @@ struct LeaseRecord {
 struct ArtifactRecord {
   BlobId blob;
   std::string object_key;
+};
+
+// A bearer token. The server understands `role` and made `hash` from `salt` and the secret, which nobody
+// keeps.
+struct TokenRecord {
+  std::string id;
+  std::string tenant;
+  std::string role;
+  std::string name;  // for people
+  std::string salt;
+  std::string hash;
+  absl::Time create_time;
+  std::optional<absl::Time> expire_time;
+  std::optional<absl::Time> revoke_time;
 };
 
 // Counts at one moment, for metrics.

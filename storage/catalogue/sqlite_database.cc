@@ -9,7 +9,8 @@
 namespace quantd {
 namespace {
 
-constexpr Dialect kDialect = {.lock_rows = "", .lock_free_rows = "", .lock_content = "SELECT 1"};
+constexpr Dialect kDialect = {
+    .lock_rows = "", .lock_free_rows = "", .lock_content = "SELECT 1", .lock_queue = "SELECT 1"};
 
 absl::Status SqliteError(sqlite3* connection) {
   const std::string message = absl::StrCat("catalogue: ", sqlite3_errmsg(connection));

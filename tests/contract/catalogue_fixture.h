@@ -12,6 +12,8 @@
 
 namespace quantd {
 
+inline constexpr char kTenant[] = "team-a";
+
 // A catalogue in a database of its own.
 class CatalogueTestBase : public testing::Test {
  protected:
@@ -21,8 +23,12 @@ class CatalogueTestBase : public testing::Test {
 
   // One more catalogue in the same database, as another server has.
   absl::StatusOr<std::unique_ptr<Catalogue>> Open() {
-    return Catalogue::Open(database_->address(), database_->clock(),
-                           {.max_attempts = 2, .lease = absl::Seconds(10)});
+    return Catalogue::Open(
+        database_->address(), database_->clock(),
+        {.max_attempts = 2, .lease = absl::Seconds(10), .limits_of = [this](const std::string& tenant) {
+           const auto found = limits_.find(tenant);
+           return found == limits_.end() ? TenantLimits{} : found->second;
+         }});
   }
 
   // As after a restart.
@@ -38,9 +44,9 @@ class CatalogueTestBase : public testing::Test {
   static BlobId Blob(char digit) { return {std::string(64, digit), 10}; }
 
   void Upload(const BlobId& blob) {
-    auto upload = catalogue_->BeginUpload(blob);
+    auto upload = catalogue_->BeginUpload(kTenant, blob);
     ASSERT_TRUE(upload.ok()) << upload.status();
-    ASSERT_TRUE(catalogue_->FinishUpload(upload->id, "blobs/" + blob.sha256).ok());
+    ASSERT_TRUE(catalogue_->FinishUpload(kTenant, upload->id, "blobs/" + blob.sha256).ok());
   }
 
   LeaseRecord Lease(TaskKind kind) {
@@ -57,17 +63,19 @@ class CatalogueTestBase : public testing::Test {
 
   std::string ReadyModel() {
     Upload(Blob('a'));
-    auto model = catalogue_->CreateModel("model", {{"config.json", Blob('a')}}, "");
+    auto model = catalogue_->CreateModel(kTenant, "model", {{"config.json", Blob('a')}}, "");
     const LeaseRecord lease = Lease(TaskKind::kInspect);
     EXPECT_TRUE(catalogue_->CompleteInspect(lease.task.id, lease.token, "summary").ok());
     return model->id;
   }
 
-  std::string QueuedJob() { return catalogue_->CreateJob(ReadyModel(), "targets", {{"team", "a"}}, "")->id; }
+  std::string QueuedJob() {
+    return catalogue_->CreateJob(kTenant, {ReadyModel(), "targets", {{"team", "a"}}, ""})->id;
+  }
 
   std::vector<EventType> Events(const std::string& job) {
     std::vector<EventType> types;
-    const auto events = catalogue_->ListEvents(job, 0, 100);
+    const auto events = catalogue_->ListEvents(kTenant, job, 0, 100);
     for (const EventRecord& event : *events) {
       EXPECT_EQ(event.revision, static_cast<int64_t>(types.size()) + 1);
       types.push_back(event.type);
@@ -75,6 +83,30 @@ class CatalogueTestBase : public testing::Test {
     return types;
   }
 
+  // Rows for tables of version 2: a model that is ready, with a queued job and an upload of its second file.
+  static constexpr char kRecordsOfVersion2[] =
+      "INSERT INTO blobs VALUES ('a', 1, 'blobs/a');"
+      "INSERT INTO uploads VALUES ('upload', 'b', 2);"
+      "INSERT INTO models(id, display_name, state, create_time, request_id) VALUES ('model', 'm', 3, 5, 'r');"
+      "INSERT INTO model_files VALUES ('model', 0, 'a', 'a', 1), ('model', 1, 'b', 'b', 2);"
+      "INSERT INTO jobs(id, model_id, targets, state, create_time, revision)"
+      " VALUES ('job', 'model', 't', 1, 6, 1);"
+      "INSERT INTO job_events VALUES ('job', 1, 6, 1, 0, 1, '', '', 0, 0, 0, 0);"
+      "INSERT INTO tasks(id, kind, model_id, job_id) VALUES ('task', 3, 'model', 'job');";
+  void ExpectRecordsOfVersion2() {
+    EXPECT_EQ(*catalogue_->FindBlob(kDefaultTenant, {"a", 1}), "blobs/a");
+    EXPECT_EQ(catalogue_->GetUpload(kDefaultTenant, "upload")->path, "b");
+    EXPECT_EQ(catalogue_->GetModel(kDefaultTenant, "model")->files.size(), 2u);
+    EXPECT_EQ(catalogue_->CreateModel(kDefaultTenant, "m", {{"a", {"a", 1}}, {"b", {"b", 2}}}, "r")->id,
+              "model");
+    EXPECT_EQ(catalogue_->ListEvents(kDefaultTenant, "job", 0, 9)->size(), 1u);
+    EXPECT_EQ(Lease(TaskKind::kQuantize).task.job_id, "job");
+    EXPECT_EQ(catalogue_->GetJob(kDefaultTenant, "job")->state, JobState::kRunning);
+    EXPECT_TRUE(catalogue_->DeleteModel(kDefaultTenant, "model").status().code() ==
+                absl::StatusCode::kFailedPrecondition);
+  }
+
+  std::map<std::string, TenantLimits> limits_;  // set while no other thread calls
   std::unique_ptr<TestDatabase> database_;
   std::unique_ptr<Catalogue> catalogue_;
 };

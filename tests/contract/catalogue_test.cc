@@ -9,79 +9,79 @@ namespace quantd {
 namespace {
 
 TEST_P(CatalogueTest, AnUploadKeepsItsIdUntilTheBlobIsComplete) {
-  const std::string id = catalogue_->BeginUpload(Blob('a'))->id;
+  const std::string id = catalogue_->BeginUpload(kTenant, Blob('a'))->id;
   Reopen();
-  EXPECT_EQ(catalogue_->BeginUpload(Blob('a'))->id, id);
-  EXPECT_EQ(catalogue_->GetUpload(id)->blob.sha256, Blob('a').sha256);
-  EXPECT_TRUE(absl::IsNotFound(catalogue_->FindBlob(Blob('a')).status()));
-  ASSERT_TRUE(catalogue_->FinishUpload(id, "key").ok());
-  EXPECT_EQ(*catalogue_->FindBlob(Blob('a')), "key");
-  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetUpload(id).status()));
+  EXPECT_EQ(catalogue_->BeginUpload(kTenant, Blob('a'))->id, id);
+  EXPECT_EQ(catalogue_->GetUpload(kTenant, id)->blob.sha256, Blob('a').sha256);
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->FindBlob(kTenant, Blob('a')).status()));
+  ASSERT_TRUE(catalogue_->FinishUpload(kTenant, id, "key").ok());
+  EXPECT_EQ(*catalogue_->FindBlob(kTenant, Blob('a')), "key");
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetUpload(kTenant, id).status()));
 }
 
 TEST_P(CatalogueTest, AModelIsInspectedWhenItsLastBlobIsThere) {
-  auto model = catalogue_->CreateModel("m", {{"a", Blob('a')}, {"b", Blob('b')}}, "");
+  auto model = catalogue_->CreateModel(kTenant, "m", {{"a", Blob('a')}, {"b", Blob('b')}}, "");
   Upload(Blob('a'));
-  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kUploading);
+  EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->state, ModelState::kUploading);
   EXPECT_FALSE(HasTask(TaskKind::kInspect));
   Upload(Blob('b'));
-  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kInspecting);
+  EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->state, ModelState::kInspecting);
   const LeaseRecord lease = Lease(TaskKind::kInspect);
   EXPECT_EQ(lease.task.model_id, model->id);
   ASSERT_TRUE(catalogue_->CompleteInspect(lease.task.id, lease.token, "what it is").ok());
-  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kReady);
-  EXPECT_EQ(catalogue_->GetModel(model->id)->summary_blob, "what it is");
+  EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->state, ModelState::kReady);
+  EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->summary_blob, "what it is");
 }
 
 TEST_P(CatalogueTest, ABrokenModelFailsWithTheReason) {
   Upload(Blob('a'));
-  auto model = catalogue_->CreateModel("m", {{"a", Blob('a')}}, "");
+  auto model = catalogue_->CreateModel(kTenant, "m", {{"a", Blob('a')}}, "");
   const LeaseRecord lease = Lease(TaskKind::kInspect);
   ASSERT_TRUE(
       catalogue_->FailTask(lease.task.id, lease.token, absl::InvalidArgumentError("config.json: no")).ok());
-  EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kFailed);
-  EXPECT_EQ(catalogue_->GetModel(model->id)->error, "config.json: no");
+  EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->state, ModelState::kFailed);
+  EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->error, "config.json: no");
 }
 
 TEST_P(CatalogueTest, RequestIdsMakeCallsRepeatable) {
-  auto first = catalogue_->CreateModel("m", {{"a", Blob('c')}}, "r");
-  EXPECT_EQ(catalogue_->CreateModel("m", {{"a", Blob('c')}}, "r")->id, first->id);
+  auto first = catalogue_->CreateModel(kTenant, "m", {{"a", Blob('c')}}, "r");
+  EXPECT_EQ(catalogue_->CreateModel(kTenant, "m", {{"a", Blob('c')}}, "r")->id, first->id);
   const std::string model = ReadyModel();
-  auto job = catalogue_->CreateJob(model, "t", {}, "j");
-  EXPECT_EQ(catalogue_->CreateJob(model, "t", {}, "j")->id, job->id);
+  auto job = catalogue_->CreateJob(kTenant, {model, "t", {}, "j"});
+  EXPECT_EQ(catalogue_->CreateJob(kTenant, {model, "t", {}, "j"})->id, job->id);
 }
 
 TEST_P(CatalogueTest, ListsNewestFirstInPagesAndFilters) {
   const std::string model = ReadyModel();
   std::vector<std::string> ids;
   for (int i = 0; i < 5; ++i)
-    ids.push_back(catalogue_->CreateJob(model, "t", {{"n", i % 2 ? "odd" : "even"}}, "")->id);
-  auto page = catalogue_->ListJobs({}, 3, "");
+    ids.push_back(catalogue_->CreateJob(kTenant, {model, "t", {{"n", i % 2 ? "odd" : "even"}}, ""})->id);
+  auto page = catalogue_->ListJobs(kTenant, {}, 3, "");
   ASSERT_EQ(page->records.size(), 3u);
   EXPECT_EQ(page->records[0].id, ids[4]);
-  page = catalogue_->ListJobs({}, 3, page->next_token);
+  page = catalogue_->ListJobs(kTenant, {}, 3, page->next_token);
   ASSERT_EQ(page->records.size(), 2u);
   EXPECT_EQ(page->records[1].id, ids[0]);
   EXPECT_EQ(page->next_token, "");
-  EXPECT_EQ(
-      catalogue_->ListJobs({.state = {}, .model_id = model, .labels = {{"n", "odd"}}}, 9, "")->records.size(),
-      2u);
-  EXPECT_EQ(
-      catalogue_->ListJobs({.state = JobState::kFailed, .model_id = "", .labels = {}}, 9, "")->records.size(),
-      0u);
-  EXPECT_TRUE(absl::IsInvalidArgument(catalogue_->ListJobs({}, 3, "x").status()));
+  EXPECT_EQ(catalogue_->ListJobs(kTenant, {.state = {}, .model_id = model, .labels = {{"n", "odd"}}}, 9, "")
+                ->records.size(),
+            2u);
+  EXPECT_EQ(catalogue_->ListJobs(kTenant, {.state = JobState::kFailed, .model_id = "", .labels = {}}, 9, "")
+                ->records.size(),
+            0u);
+  EXPECT_TRUE(absl::IsInvalidArgument(catalogue_->ListJobs(kTenant, {}, 3, "x").status()));
 }
 
 TEST_P(CatalogueTest, AJobRunsAndSucceeds) {
   const std::string job = QueuedJob();
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
-  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kRunning);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kRunning);
   EXPECT_FALSE(*catalogue_->Heartbeat(lease.task.id, lease.token, JobProgressRecord{"quantize", 1, 2, 3, 4}));
   EXPECT_FALSE(*catalogue_->Heartbeat(lease.task.id, lease.token, JobProgressRecord{"quantize", 1, 2, 3, 4}));
   ASSERT_TRUE(
       catalogue_->CompleteJob(lease.task.id, lease.token, "result", {{Blob('b'), "artifacts/b"}}).ok());
-  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kSucceeded);
-  EXPECT_EQ(*catalogue_->FindBlob(Blob('b')), "artifacts/b");
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kSucceeded);
+  EXPECT_EQ(*catalogue_->FindBlob(kTenant, Blob('b')), "artifacts/b");
   EXPECT_EQ(Events(job), (std::vector<EventType>{EventType::kCreated, EventType::kStarted,
                                                  EventType::kProgress, EventType::kSucceeded}));
 }
@@ -101,7 +101,7 @@ TEST_P(CatalogueTest, ALostWorkersJobIsTriedAgainAndItsTokenIsStale) {
   EXPECT_EQ(*catalogue_->ExpireLeases(), 0);
   Advance(absl::Seconds(1));
   EXPECT_EQ(*catalogue_->ExpireLeases(), 1);
-  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kQueued);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kQueued);
   const LeaseRecord second = Lease(TaskKind::kQuantize);
   EXPECT_GT(second.token, first.token);
   EXPECT_EQ(second.attempt, 2);
@@ -111,7 +111,7 @@ TEST_P(CatalogueTest, ALostWorkersJobIsTriedAgainAndItsTokenIsStale) {
   EXPECT_TRUE(catalogue_->Heartbeat(second.task.id, second.token, {}).ok());
   Advance(absl::Seconds(10));
   EXPECT_EQ(*catalogue_->ExpireLeases(), 1);
-  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kFailed);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kFailed);
 }
 
 TEST_P(CatalogueTest, AHeartbeatRenewsTheLease) {
@@ -134,38 +134,39 @@ TEST_P(CatalogueTest, FinalErrorsAreNotTriedAgain) {
   const std::string job = QueuedJob();
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
   ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, absl::InvalidArgumentError("tensor x")).ok());
-  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kFailed);
-  EXPECT_EQ(catalogue_->GetJob(job)->error_code, static_cast<int>(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kFailed);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->error_code,
+            static_cast<int>(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_P(CatalogueTest, AQueuedJobIsCancelledAtOnceAndARunningOneByItsWorker) {
   const std::string queued = QueuedJob();
-  EXPECT_EQ(catalogue_->CancelJob(queued)->state, JobState::kCancelled);
+  EXPECT_EQ(catalogue_->CancelJob(kTenant, queued)->state, JobState::kCancelled);
   EXPECT_FALSE(HasTask(TaskKind::kQuantize));
   const std::string running = QueuedJob();
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
-  EXPECT_EQ(catalogue_->CancelJob(running)->state, JobState::kRunning);
+  EXPECT_EQ(catalogue_->CancelJob(kTenant, running)->state, JobState::kRunning);
   EXPECT_TRUE(*catalogue_->Heartbeat(lease.task.id, lease.token, {}));
   ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, absl::CancelledError("cancelled")).ok());
-  EXPECT_EQ(catalogue_->GetJob(running)->state, JobState::kCancelled);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, running)->state, JobState::kCancelled);
 }
 
 TEST_P(CatalogueTest, DeletingGivesBackWhatNothingNeeds) {
   const std::string job = QueuedJob();
-  const std::string model = catalogue_->GetJob(job)->model_id;
-  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteJob(job).status()));
-  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteModel(model).status()));
+  const std::string model = catalogue_->GetJob(kTenant, job)->model_id;
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteJob(kTenant, job).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteModel(kTenant, model).status()));
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "artifact"}}).ok());
-  EXPECT_EQ(*catalogue_->DeleteJob(job), (std::vector<std::string>{"artifact"}));
-  EXPECT_EQ(catalogue_->DeleteModel(model)->object_keys,
+  EXPECT_EQ(*catalogue_->DeleteJob(kTenant, job), (std::vector<std::string>{"artifact"}));
+  EXPECT_EQ(catalogue_->DeleteModel(kTenant, model)->object_keys,
             (std::vector<std::string>{"blobs/" + Blob('a').sha256}));
-  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetModel(model).status()));
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetModel(kTenant, model).status()));
 }
 
 TEST_P(CatalogueTest, APlanIsTakenOnce) {
   const std::string model = ReadyModel();
-  const std::string plan = *catalogue_->QueuePlan(model, "targets");
+  const std::string plan = *catalogue_->QueuePlan(kTenant, model, "targets");
   EXPECT_TRUE(absl::IsUnavailable(catalogue_->TakePlan(plan).status()));
   const LeaseRecord lease = Lease(TaskKind::kPlan);
   EXPECT_EQ(lease.task.targets_blob, "targets");
@@ -175,7 +176,7 @@ TEST_P(CatalogueTest, APlanIsTakenOnce) {
 }
 
 TEST_P(CatalogueTest, APlanThatNobodyTakesIsForgotten) {
-  const std::string plan = *catalogue_->QueuePlan(ReadyModel(), "targets");
+  const std::string plan = *catalogue_->QueuePlan(kTenant, ReadyModel(), "targets");
   const LeaseRecord lease = Lease(TaskKind::kPlan);
   ASSERT_TRUE(catalogue_->CompletePlan(lease.task.id, lease.token, "sizes").ok());
   Advance(absl::Hours(1));
@@ -184,7 +185,7 @@ TEST_P(CatalogueTest, APlanThatNobodyTakesIsForgotten) {
 }
 
 TEST_P(CatalogueTest, APlansErrorIsTheOneOfItsWorker) {
-  const std::string plan = *catalogue_->QueuePlan(ReadyModel(), "targets");
+  const std::string plan = *catalogue_->QueuePlan(kTenant, ReadyModel(), "targets");
   const LeaseRecord lease = Lease(TaskKind::kPlan);
   ASSERT_TRUE(
       catalogue_->FailTask(lease.task.id, lease.token, absl::InvalidArgumentError("no such scheme")).ok());
@@ -193,65 +194,66 @@ TEST_P(CatalogueTest, APlansErrorIsTheOneOfItsWorker) {
 
 TEST_P(CatalogueTest, KeepsSerializedBytesAsTheyAre) {
   const std::string bytes("\0\xff\x80text\0", 8);
-  auto job = catalogue_->CreateJob(ReadyModel(), bytes, {}, "");
+  auto job = catalogue_->CreateJob(kTenant, {ReadyModel(), bytes, {}, ""});
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, bytes, {}).ok());
-  EXPECT_EQ(catalogue_->GetJob(job->id)->targets_blob, bytes);
-  EXPECT_EQ(catalogue_->GetJob(job->id)->result_blob, bytes);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job->id)->targets_blob, bytes);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job->id)->result_blob, bytes);
 }
 
 TEST_P(CatalogueTest, ABlobThatAnotherModelNeedsStays) {
   const std::string first = ReadyModel();
   const std::string second = ReadyModel();
-  EXPECT_TRUE(catalogue_->DeleteModel(first)->object_keys.empty());
-  EXPECT_TRUE(catalogue_->FindBlob(Blob('a')).ok());
-  EXPECT_EQ(catalogue_->DeleteModel(second)->object_keys.size(), 1u);
+  EXPECT_TRUE(catalogue_->DeleteModel(kTenant, first)->object_keys.empty());
+  EXPECT_TRUE(catalogue_->FindBlob(kTenant, Blob('a')).ok());
+  EXPECT_EQ(catalogue_->DeleteModel(kTenant, second)->object_keys.size(), 1u);
 }
 
 TEST_P(CatalogueTest, AnEndedJobKeepsNoModel) {
   const std::string job = QueuedJob();
-  const std::string model = catalogue_->GetJob(job)->model_id;
+  const std::string model = catalogue_->GetJob(kTenant, job)->model_id;
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
-  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteModel(model).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalogue_->DeleteModel(kTenant, model).status()));
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "r", {{Blob('b'), "artifact"}}).ok());
-  ASSERT_TRUE(catalogue_->DeleteModel(model).ok());
-  EXPECT_EQ(catalogue_->GetJob(job)->model_id, model);
-  EXPECT_EQ(catalogue_->GetJob(job)->result_blob, "r");
-  EXPECT_EQ(*catalogue_->DeleteJob(job), (std::vector<std::string>{"artifact"}));
+  ASSERT_TRUE(catalogue_->DeleteModel(kTenant, model).ok());
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->model_id, model);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->result_blob, "r");
+  EXPECT_EQ(*catalogue_->DeleteJob(kTenant, job), (std::vector<std::string>{"artifact"}));
 }
 
 TEST_P(CatalogueTest, AnUploadThatNoModelNeedsIsForgotten) {
-  const auto first = catalogue_->CreateModel("1", {{"a", Blob('c')}}, "");
-  const auto second = catalogue_->CreateModel("2", {{"b", Blob('c')}}, "");
-  const auto upload = catalogue_->BeginUpload(Blob('c'));
-  EXPECT_EQ(catalogue_->GetUpload(upload->id)->path, "a");
-  EXPECT_EQ(catalogue_->FindUpload(Blob('c'))->id, upload->id);
-  EXPECT_TRUE(catalogue_->DeleteModel(first->id)->upload_ids.empty());
-  EXPECT_EQ(catalogue_->DeleteModel(second->id)->upload_ids, (std::vector<std::string>{upload->id}));
-  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetUpload(upload->id).status()));
+  const auto first = catalogue_->CreateModel(kTenant, "1", {{"a", Blob('c')}}, "");
+  const auto second = catalogue_->CreateModel(kTenant, "2", {{"b", Blob('c')}}, "");
+  const auto upload = catalogue_->BeginUpload(kTenant, Blob('c'));
+  EXPECT_EQ(catalogue_->GetUpload(kTenant, upload->id)->path, "a");
+  EXPECT_EQ(catalogue_->FindUpload(kTenant, Blob('c'))->id, upload->id);
+  EXPECT_TRUE(catalogue_->DeleteModel(kTenant, first->id)->upload_ids.empty());
+  EXPECT_EQ(catalogue_->DeleteModel(kTenant, second->id)->upload_ids, (std::vector<std::string>{upload->id}));
+  EXPECT_TRUE(absl::IsNotFound(catalogue_->GetUpload(kTenant, upload->id).status()));
 }
 
 TEST_P(CatalogueTest, TellsWhichObjectsAndUploadsItDoesNotKnow) {
   Upload(Blob('a'));
-  const std::string known = *catalogue_->FindBlob(Blob('a'));
+  const std::string known = *catalogue_->FindBlob(kTenant, Blob('a'));
   EXPECT_EQ(*catalogue_->UnknownObjects({known, "blobs/x"}), (std::vector<std::string>{"blobs/x"}));
-  ASSERT_TRUE(catalogue_->CreateModel("m", {{"a", Blob('c')}}, "").ok());
-  const auto needed = catalogue_->BeginUpload(Blob('c'));
-  const auto orphan = catalogue_->BeginUpload(Blob('d'));
+  ASSERT_TRUE(catalogue_->CreateModel(kTenant, "m", {{"a", Blob('c')}}, "").ok());
+  const auto needed = catalogue_->BeginUpload(kTenant, Blob('c'));
+  const auto orphan = catalogue_->BeginUpload(kTenant, Blob('d'));
   EXPECT_EQ(*catalogue_->CollectUploads({needed->id, orphan->id, "x"}),
             (std::vector<std::string>{orphan->id, "x"}));
 }
 
 TEST_P(CatalogueTest, OneRequestIdIsForOneRequest) {
-  const auto model = catalogue_->CreateModel("m", {{"a", Blob('c')}}, "id");
-  EXPECT_EQ(catalogue_->CreateModel("m", {{"a", Blob('c')}}, "id")->id, model->id);
-  EXPECT_EQ(FieldOf(catalogue_->CreateModel("m", {{"b", Blob('c')}}, "id").status()), "request_id");
-  EXPECT_EQ(FieldOf(catalogue_->CreateModel("n", {{"a", Blob('c')}}, "id").status()), "request_id");
+  const auto model = catalogue_->CreateModel(kTenant, "m", {{"a", Blob('c')}}, "id");
+  EXPECT_EQ(catalogue_->CreateModel(kTenant, "m", {{"a", Blob('c')}}, "id")->id, model->id);
+  EXPECT_EQ(FieldOf(catalogue_->CreateModel(kTenant, "m", {{"b", Blob('c')}}, "id").status()), "request_id");
+  EXPECT_EQ(FieldOf(catalogue_->CreateModel(kTenant, "n", {{"a", Blob('c')}}, "id").status()), "request_id");
   const std::string ready = ReadyModel();
-  const auto job = catalogue_->CreateJob(ready, "targets", {{"a", "b"}}, "id");
-  EXPECT_EQ(catalogue_->CreateJob(ready, "targets", {{"a", "b"}}, "id")->id, job->id);
-  EXPECT_EQ(FieldOf(catalogue_->CreateJob(ready, "targets", {}, "id").status()), "request_id");
-  EXPECT_EQ(FieldOf(catalogue_->CreateJob(ready, "others", {{"a", "b"}}, "id").status()), "request_id");
+  const auto job = catalogue_->CreateJob(kTenant, {ready, "targets", {{"a", "b"}}, "id"});
+  EXPECT_EQ(catalogue_->CreateJob(kTenant, {ready, "targets", {{"a", "b"}}, "id"})->id, job->id);
+  EXPECT_EQ(FieldOf(catalogue_->CreateJob(kTenant, {ready, "targets", {}, "id"}).status()), "request_id");
+  EXPECT_EQ(FieldOf(catalogue_->CreateJob(kTenant, {ready, "others", {{"a", "b"}}, "id"}).status()),
+            "request_id");
 }
 
 TEST_P(CatalogueTest, ErrorsKeepTheirField) {
@@ -260,8 +262,8 @@ TEST_P(CatalogueTest, ErrorsKeepTheirField) {
   const absl::Status error = WithField(absl::InvalidArgumentError("no such type"), "targets[0].options[t]");
   ASSERT_TRUE(catalogue_->FailTask(quantize.task.id, quantize.token, error).ok());
   Reopen();
-  EXPECT_EQ(catalogue_->GetJob(job)->error_field, "targets[0].options[t]");
-  const std::string plan = *catalogue_->QueuePlan(ReadyModel(), "targets");
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->error_field, "targets[0].options[t]");
+  const std::string plan = *catalogue_->QueuePlan(kTenant, ReadyModel(), "targets");
   const LeaseRecord lease = Lease(TaskKind::kPlan);
   ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, error).ok());
   EXPECT_EQ(FieldOf(catalogue_->TakePlan(plan).status()), "targets[0].options[t]");
@@ -272,10 +274,10 @@ TEST_P(CatalogueTest, AWorkerThatIsGoneLosesItsTasksAtOnce) {
   Lease(TaskKind::kQuantize);
   EXPECT_EQ(*catalogue_->LoseWorker("another", "gone"), 0);
   EXPECT_EQ(*catalogue_->LoseWorker("worker", "its worker was killed by signal 9"), 1);
-  EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kQueued);
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kQueued);
   Lease(TaskKind::kQuantize);
   EXPECT_EQ(*catalogue_->LoseWorker("worker", "its worker was killed by signal 9"), 1);
-  EXPECT_EQ(catalogue_->GetJob(job)->error, "its worker was killed by signal 9; tried 2 times");
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->error, "its worker was killed by signal 9; tried 2 times");
 }
 
 TEST_P(CatalogueTest, ATaskThatAStoppingWorkerGivesBackHasNotBeenTried) {
@@ -293,7 +295,7 @@ TEST_P(CatalogueTest, ATaskThatAStoppingWorkerGivesBackHasNotBeenTried) {
     const LeaseRecord lease = Lease(TaskKind::kQuantize);
     EXPECT_EQ(lease.attempt, 1);
     ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, absl::AbortedError("stopping")).ok());
-    EXPECT_EQ(catalogue_->GetJob(job)->state, JobState::kQueued);
+    EXPECT_EQ(catalogue_->GetJob(kTenant, job)->state, JobState::kQueued);
   }
   EXPECT_EQ(reasons, std::vector<RetryReason>(5, RetryReason::kWorkerStopping));
 }
@@ -309,16 +311,16 @@ TEST_P(CatalogueTest, ArtifactsAreUnusedUnlessAJobHasThemOrALeaseWritesThem) {
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), key(lease.token)}}).ok());
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
-  ASSERT_TRUE(catalogue_->DeleteJob(job).ok());
+  ASSERT_TRUE(catalogue_->DeleteJob(kTenant, job).ok());
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), keys);
 }
 
 TEST_P(CatalogueTest, CountsJobsAndBytes) {
   const absl::Time begin = database_->clock().Now();
-  const std::string model = catalogue_->GetJob(QueuedJob())->model_id;
+  const std::string model = catalogue_->GetJob(kTenant, QueuedJob())->model_id;
   Advance(absl::Seconds(1));
-  ASSERT_TRUE(catalogue_->CreateJob(model, "t", {}, "").ok());
-  ASSERT_TRUE(catalogue_->BeginUpload(Blob('c')).ok());
+  ASSERT_TRUE(catalogue_->CreateJob(kTenant, {model, "t", {}, ""}).ok());
+  ASSERT_TRUE(catalogue_->BeginUpload(kTenant, Blob('c')).ok());
   auto statistics = catalogue_->Statistics();
   ASSERT_TRUE(statistics.ok()) << statistics.status();
   EXPECT_EQ(statistics->jobs, (std::map<JobState, int64_t>{{JobState::kQueued, 2}}));
@@ -339,7 +341,8 @@ TEST_P(CatalogueTest, TellsItsListenerAfterTheTransaction) {
   std::vector<std::string> events, changed;
   int queued = 0;
   catalogue_->SetListener(
-      {.on_job_event = [&](const JobNews& news) { events.push_back(catalogue_->GetJob(news.job_id)->id); },
+      {.on_job_event =
+           [&](const JobNews& news) { events.push_back(catalogue_->GetJob(kTenant, news.job_id)->id); },
        .on_job_changed = [&](const std::string& job) { changed.push_back(job); },
        .on_task_queued = [&] { ++queued; },
        .on_plan_finished = {},
@@ -353,7 +356,7 @@ TEST_P(CatalogueTest, TellsItsListenerAfterTheTransaction) {
 TEST_P(CatalogueTest, ManyThreadsLeaseEachTaskOnce) {
   const std::string model = ReadyModel();
   constexpr int kJobs = 40, kThreads = 4;
-  for (int i = 0; i < kJobs; ++i) ASSERT_TRUE(catalogue_->CreateJob(model, "t", {}, "").ok());
+  for (int i = 0; i < kJobs; ++i) ASSERT_TRUE(catalogue_->CreateJob(kTenant, {model, "t", {}, ""}).ok());
   std::vector<std::vector<LeaseRecord>> leased(kThreads);
   std::vector<std::thread> threads;
   for (auto& mine : leased) {

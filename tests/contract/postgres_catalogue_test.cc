@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "storage/catalogue/migrations.h"
 #include "storage/catalogue/postgres_connection.h"
 #include "storage/catalogue/sqlite_database.h"
 #include "tests/contract/catalogue_fixture.h"
@@ -51,7 +52,7 @@ TEST_F(PostgresCatalogueTest, TwoServersLeaseEachTaskOnce) {
   const std::unique_ptr<Catalogue> other = OpenAnother();
   const std::string model = ReadyModel();
   constexpr int kJobs = 60, kThreads = 6;
-  for (int i = 0; i < kJobs; ++i) ASSERT_TRUE(catalogue_->CreateJob(model, "t", {}, "").ok());
+  for (int i = 0; i < kJobs; ++i) ASSERT_TRUE(catalogue_->CreateJob(kTenant, {model, "t", {}, ""}).ok());
   std::array<std::vector<LeaseRecord>, kThreads> leased;
   Together(kThreads, [&](int i) {
     Catalogue& server = i % 2 == 0 ? *catalogue_ : *other;
@@ -80,17 +81,17 @@ TEST_F(PostgresCatalogueTest, ServersWorkOnTheSameJobsWithoutDeadlock) {
   const std::string model = ReadyModel();
   constexpr int kJobs = 30, kThreads = 6;
   std::vector<std::string> jobs;
-  for (int i = 0; i < kJobs; ++i) jobs.push_back(catalogue_->CreateJob(model, "t", {}, "")->id);
+  for (int i = 0; i < kJobs; ++i) jobs.push_back(catalogue_->CreateJob(kTenant, {model, "t", {}, ""})->id);
   std::atomic<int> open = kJobs;
   Together(kThreads, [&](int i) {
     Catalogue& server = i % 2 == 0 ? *catalogue_ : *other;
     for (int64_t step = 0; open > 0; ++step) {
       const std::string& job = jobs[static_cast<size_t>(step * 7 + i) % kJobs];
       if (step % 5 == 0) {
-        const auto cancelled = server.CancelJob(job);
+        const auto cancelled = server.CancelJob(kTenant, job);
         ASSERT_TRUE(cancelled.ok()) << cancelled.status();
         // Only when all jobs have ended.
-        const absl::Status deleted = server.DeleteModel(model).status();
+        const absl::Status deleted = server.DeleteModel(kTenant, model).status();
         EXPECT_TRUE(deleted.ok() || absl::IsFailedPrecondition(deleted) || absl::IsNotFound(deleted))
             << deleted;
       }
@@ -105,7 +106,7 @@ TEST_F(PostgresCatalogueTest, ServersWorkOnTheSameJobsWithoutDeadlock) {
         ASSERT_TRUE(kept.ok()) << kept;
       }
       int left = 0;
-      for (const std::string& each : jobs) left += IsEnded(server.GetJob(each)->state) ? 0 : 1;
+      for (const std::string& each : jobs) left += IsEnded(server.GetJob(kTenant, each)->state) ? 0 : 1;
       open = left;
     }
   });
@@ -122,15 +123,15 @@ TEST_F(PostgresCatalogueTest, BlobsThatAreCompletedAtOnceInspectTheirModelOnce) 
   for (int round = 0; round < 20; ++round) {
     std::array<BlobId, 2> blobs;
     for (size_t i = 0; i < 2; ++i) blobs[i] = {absl::StrCat(round, "-", i), 10};
-    auto model = catalogue_->CreateModel("m", {{"a", blobs[0]}, {"b", blobs[1]}}, "");
+    auto model = catalogue_->CreateModel(kTenant, "m", {{"a", blobs[0]}, {"b", blobs[1]}}, "");
     std::array<std::string, 2> uploads;
-    for (size_t i = 0; i < 2; ++i) uploads[i] = catalogue_->BeginUpload(blobs[i])->id;
+    for (size_t i = 0; i < 2; ++i) uploads[i] = catalogue_->BeginUpload(kTenant, blobs[i])->id;
     Together(2, [&](int i) {
       Catalogue& server = i == 0 ? *catalogue_ : *other;
-      const absl::Status status = server.FinishUpload(uploads[static_cast<size_t>(i)], "key");
+      const absl::Status status = server.FinishUpload(kTenant, uploads[static_cast<size_t>(i)], "key");
       ASSERT_TRUE(status.ok()) << status;
     });
-    EXPECT_EQ(catalogue_->GetModel(model->id)->state, ModelState::kInspecting);
+    EXPECT_EQ(catalogue_->GetModel(kTenant, model->id)->state, ModelState::kInspecting);
     EXPECT_EQ(Lease(TaskKind::kInspect).task.model_id, model->id);
     EXPECT_FALSE(HasTask(TaskKind::kInspect));
   }
@@ -142,7 +143,7 @@ TEST_F(PostgresCatalogueTest, OneRequestIdSentToAllServersAtOnceMakesOneJob) {
   std::array<std::string, 4> ids;
   Together(4, [&](int i) {
     Catalogue& server = i % 2 == 0 ? *catalogue_ : *other;
-    const auto job = server.CreateJob(model, "t", {}, "request");
+    const auto job = server.CreateJob(kTenant, {model, "t", {}, "request"});
     ASSERT_TRUE(job.ok()) << job.status();
     ids[static_cast<size_t>(i)] = job->id;
   });
@@ -154,7 +155,7 @@ TEST_F(PostgresCatalogueTest, ServersThatStartAtOnceMakeTheTablesOnce) {
   Together(4, [&](int /*i*/) {
     const auto opened = Catalogue::Open(fresh->address(), fresh->clock(), {});
     ASSERT_TRUE(opened.ok()) << opened.status();
-    EXPECT_TRUE((*opened)->CreateModel("m", {{"a", Blob('a')}}, "").ok());
+    EXPECT_TRUE((*opened)->CreateModel(kTenant, "m", {{"a", Blob('a')}}, "").ok());
   });
 }
 
@@ -179,6 +180,17 @@ TEST_F(PostgresCatalogueTest, HasTheTablesOfSqlite) {
                 " WHERE table_schema=current_schema() AND table_name NOT IN ('schema_version', 'test_clock')"
                 " ORDER BY table_name COLLATE \"C\", ordinal_position"),
             *expected);
+}
+
+TEST_F(PostgresCatalogueTest, RecordsOfAnEarlierProgramBelongToTheDefaultTenant) {
+  catalogue_.reset();
+  database_ = MakePostgresTestDatabase();
+  const auto migrations = PostgresMigrationsAfter(0);
+  ASSERT_EQ(migrations->front().version, 2);
+  Sql(absl::StrCat(migrations->front().sql, kRecordsOfVersion2,
+                   "CREATE TABLE schema_version AS SELECT 2::bigint AS version"));
+  Reopen();
+  ExpectRecordsOfVersion2();
 }
 
 TEST_F(PostgresCatalogueTest, RefusesTheDatabaseOfANewerProgram) {
@@ -223,13 +235,13 @@ TEST_F(PostgresCatalogueTest, AServerHearsAtOnceWhatAnotherDid) {
   ASSERT_TRUE(listens.WaitForNotificationWithTimeout(kDeadline));
   const std::string model = ReadyModel();
   ASSERT_TRUE(queued.WaitForNotificationWithTimeout(kDeadline)) << "of the inspection";
-  const std::string plan = *catalogue_->QueuePlan(model, "targets");
+  const std::string plan = *catalogue_->QueuePlan(kTenant, model, "targets");
   const LeaseRecord lease = Lease(TaskKind::kPlan);
   ASSERT_TRUE(catalogue_->CompletePlan(lease.task.id, lease.token, "sizes").ok());
   ASSERT_TRUE(planned.WaitForNotificationWithTimeout(kDeadline));
   EXPECT_EQ(finished_plan, plan);
   const absl::Time begin = absl::Now();
-  const std::string job = catalogue_->CreateJob(model, "t", {}, "")->id;
+  const std::string job = catalogue_->CreateJob(kTenant, {model, "t", {}, ""})->id;
   ASSERT_TRUE(changed.WaitForNotificationWithTimeout(kDeadline));
   RecordProperty("notify_microseconds", static_cast<int>(absl::ToInt64Microseconds(absl::Now() - begin)));
   EXPECT_EQ(changed_job, job);
@@ -258,13 +270,13 @@ TEST_F(PostgresCatalogueTest, GoesOnAfterTheServerRestarted) {
   const std::string job = QueuedJob();
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
   server.Stop();
-  const absl::Status away = catalogue_->GetJob(job).status();
+  const absl::Status away = catalogue_->GetJob(kTenant, job).status();
   EXPECT_TRUE(absl::IsUnavailable(away)) << away;
-  EXPECT_TRUE(absl::IsUnavailable(catalogue_->CreateJob("m", "t", {}, "").status()));
+  EXPECT_TRUE(absl::IsUnavailable(catalogue_->CreateJob(kTenant, {"m", "t", {}, ""}).status()));
   server.Start();
   EXPECT_TRUE(catalogue_->Heartbeat(lease.task.id, lease.token, JobProgressRecord{"s", 1, 1, 1, 1}).ok());
   ASSERT_TRUE(connected[1].WaitForNotificationWithTimeout(kDeadline));
-  EXPECT_TRUE(catalogue_->CreateJob(catalogue_->GetJob(job)->model_id, "t", {}, "").ok());
+  EXPECT_TRUE(catalogue_->CreateJob(kTenant, {catalogue_->GetJob(kTenant, job)->model_id, "t", {}, ""}).ok());
   EXPECT_TRUE(queued.WaitForNotificationWithTimeout(kDeadline));
 }
 
@@ -273,8 +285,9 @@ TEST_F(PostgresCatalogueTest, AConnectionThatTheServerEndedIsNoError) {
   for (int i = 0; i < 3; ++i) {
     Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid<>pg_backend_pid()"
         " AND backend_type='client backend'");
-    EXPECT_TRUE(catalogue_->GetJob(job).ok());
-    EXPECT_TRUE(catalogue_->CreateJob(catalogue_->GetJob(job)->model_id, "t", {}, "").ok());
+    EXPECT_TRUE(catalogue_->GetJob(kTenant, job).ok());
+    EXPECT_TRUE(
+        catalogue_->CreateJob(kTenant, {catalogue_->GetJob(kTenant, job)->model_id, "t", {}, ""}).ok());
   }
 }
 
@@ -284,16 +297,16 @@ TEST_F(PostgresCatalogueTest, AFullDiskIsResourceExhaustedAndLeavesNothing) {
   Sql("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
       " $$BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE='disk_full'; END$$;"
       "CREATE TRIGGER full_disk BEFORE INSERT ON job_events EXECUTE FUNCTION full_disk()");
-  const absl::Status full = catalogue_->CreateJob(model, "t", {}, "").status();
+  const absl::Status full = catalogue_->CreateJob(kTenant, {model, "t", {}, ""}).status();
   EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
-  EXPECT_TRUE(catalogue_->ListJobs({}, 10, "")->records.empty());
+  EXPECT_TRUE(catalogue_->ListJobs(kTenant, {}, 10, "")->records.empty());
   Sql("DROP TRIGGER full_disk ON job_events");
-  EXPECT_TRUE(catalogue_->CreateJob(model, "t", {}, "").ok());
+  EXPECT_TRUE(catalogue_->CreateJob(kTenant, {model, "t", {}, ""}).ok());
 }
 
 TEST_F(PostgresCatalogueTest, ATextThatTheDatabaseCannotKeepIsRefused) {
   const absl::Status refused =
-      catalogue_->CreateModel(std::string("a\0b", 3), {{"a", Blob('a')}}, "").status();
+      catalogue_->CreateModel(kTenant, std::string("a\0b", 3), {{"a", Blob('a')}}, "").status();
   EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
 }
 
@@ -302,7 +315,7 @@ TEST_F(PostgresCatalogueTest, AWorkersErrorMayQuoteAnything) {
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
   const absl::Status error = absl::InvalidArgumentError(std::string("tensor a\0b", 10));
   ASSERT_TRUE(catalogue_->FailTask(lease.task.id, lease.token, error).ok());
-  EXPECT_EQ(catalogue_->GetJob(job)->error, "tensor a\\0b");
+  EXPECT_EQ(catalogue_->GetJob(kTenant, job)->error, "tensor a\\0b");
 }
 
 TEST_F(PostgresCatalogueTest, SaysWhyItCannotConnect) {

@@ -78,10 +78,13 @@ void ServerProcess::Start() {
   write_end = UniqueFd();
   std::string line;
   for (char c = 0; c != '\n' && ::read(read_end.get(), &c, 1) == 1;) line.push_back(c);
-  char address[256] = "", metrics[256] = "";
-  ASSERT_EQ(std::sscanf(line.c_str(), "ready grpc=%255s metrics=%255s", address, metrics), 2) << line;
+  char address[256] = "", metrics[256] = "", health[256] = "";
+  ASSERT_GE(
+      std::sscanf(line.c_str(), "ready grpc=%255s metrics=%255s health=%255s", address, metrics, health), 2)
+      << line;
   address_ = address;
   metrics_address_ = metrics;
+  health_address_ = health;
   channel_ = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
 }
 
@@ -99,6 +102,8 @@ void ServerProcess::Kill() {
   ::kill(pid_, SIGKILL);
   Wait();
 }
+
+void ServerProcess::Signal(int number) { ::kill(pid_, number); }
 
 int ServerProcess::Terminate() {
   ::kill(pid_, SIGTERM);

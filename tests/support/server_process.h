@@ -32,6 +32,7 @@ class ServerProcess {
   void Start();
   // SIGKILL, as a crash.
   void Kill();
+  void Signal(int number);
   // SIGTERM; the exit status.
   int Terminate();
 
@@ -47,6 +48,8 @@ class ServerProcess {
   // HOST:PORT or unix:PATH, as the ready line says.
   const std::string& address() const { return address_; }
   const std::string& metrics_address() const { return metrics_address_; }
+  // Empty where there is no such port.
+  const std::string& health_address() const { return health_address_; }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
  private:
@@ -57,6 +60,7 @@ class ServerProcess {
   pid_t pid_ = -1;
   std::string address_;
   std::string metrics_address_;
+  std::string health_address_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 
