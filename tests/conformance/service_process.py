@@ -30,9 +30,9 @@ class Service:
         (self.data_dir / "slow").unlink()
 
     def kill_worker(self):
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
+        for thread in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
 
     def stop(self, how=signal.SIGTERM):
         """The exit status; may be called again."""

@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -74,11 +75,19 @@ def prometheus(service, tmp_path_factory):
                                 "--web.listen-address=127.0.0.1:0"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     address = next(match[1] for line in process.stderr if (match := re.search(r'msg="Listening on" address=(\S+)', line)))
 
+    def ready():
+        try:
+            return urllib.request.urlopen(f"http://{address}/-/ready", timeout=10).close() is None
+        except urllib.error.HTTPError:
+            return False
+
     def ask(path, **parameters):
         with urllib.request.urlopen(f"http://{address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
             return json.load(answer)["data"]
 
     def scraped_twice():
+        if not ready():
+            return False
         result = ask("query", query="count_over_time(quant_build_info[5m])")["result"]
         return result and int(result[0]["value"][1]) >= 2
 
