@@ -78,7 +78,7 @@ def test_it_says_what_it_is(engine, image):
     assert labels["org.opencontainers.image.version"] == version
     assert labels["org.opencontainers.image.revision"] == "test"
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", description["Config"]["User"]), "a number, which runAsNonRoot can check"
-    assert description["HealthCheck"]["Test"][0] == "CMD"
+    assert description["Healthcheck"]["Test"][0] == "CMD"
 
 
 def test_the_health_check_follows_the_server(engine, container):
