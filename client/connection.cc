@@ -32,6 +32,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   connection->models = v1::ModelService::NewStub(connection->channel_);
   connection->jobs = v1::JobService::NewStub(connection->channel_);
   connection->capabilities = v1::CapabilityService::NewStub(connection->channel_);
+  connection->admin = v1::AdminService::NewStub(connection->channel_);
   connection->bytes = google::bytestream::ByteStream::NewStub(connection->channel_);
   connection->health = grpc::health::v1::Health::NewStub(connection->channel_);
   connection->admin = v1::AdminService::NewStub(connection->channel_);

@@ -48,6 +48,7 @@ class Connection {
   std::unique_ptr<v1::ModelService::Stub> models;
   std::unique_ptr<v1::JobService::Stub> jobs;
   std::unique_ptr<v1::CapabilityService::Stub> capabilities;
+  std::unique_ptr<v1::AdminService::Stub> admin;
   std::unique_ptr<google::bytestream::ByteStream::Stub> bytes;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
   std::unique_ptr<v1::AdminService::Stub> admin;

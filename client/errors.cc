@@ -44,8 +44,8 @@ absl::Status FromGrpc(const grpc::Status& status) {
       Mention(message, violation.subject(), violation.description());
   });
   ForEach<google::rpc::QuotaFailure>(rich, [&](const auto& detail) {
-    for (const auto& violation : detail.violations())
-      Mention(message, violation.subject(), violation.description());
+    // quantd's message names the tenant.
+    for (const auto& violation : detail.violations()) Mention(message, "", violation.description());
   });
   ForEach<google::rpc::ResourceInfo>(
       rich, [&](const auto& detail) { Mention(message, detail.resource_name(), detail.description()); });

@@ -1,7 +1,7 @@
 #include "server/admin_token.h"
 
 #include "base/clock.h"
-#include "base/lifetime.h"
+#include "base/duration.h"
 #include "base/status.h"
 #include "server/auth/bearer_token.h"
 #include "storage/catalogue/catalogue.h"
@@ -13,7 +13,8 @@ absl::StatusOr<std::string> CreateAdminToken(const std::string& catalogue_addres
   SystemClock clock;
   std::optional<absl::Time> expires;
   if (!lifetime.empty()) {
-    ASSIGN_OR_RETURN(const absl::Duration duration, ParseLifetime(lifetime));
+    ASSIGN_OR_RETURN(const absl::Duration duration, ParseDuration(lifetime));
+    if (duration == absl::ZeroDuration()) return absl::InvalidArgumentError("a token must live for a time");
     expires = clock.Now() + duration;
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Catalogue> catalogue, Catalogue::Open(catalogue_address, clock, {}));

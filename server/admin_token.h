@@ -9,7 +9,7 @@ namespace quantd {
 
 // Makes a token of role "admin" in that catalogue, and returns its text. Whoever may write to the catalogue
 // may do everything anyhow; a server that runs on it knows the token at once. `lifetime` as in
-// base/lifetime.h, empty: for ever.
+// base/duration.h, empty: for ever.
 absl::StatusOr<std::string> CreateAdminToken(const std::string& catalogue_address,
                                              const std::string& lifetime);
 

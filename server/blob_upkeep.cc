@@ -41,6 +41,39 @@ absl::StatusOr<bool> HasBlob(ServerContext& context, const UploadName& name) {
   return true;
 }
 
+std::vector<std::string> RemoveObjects(ServerContext& context, const std::vector<std::string>& keys) {
+  std::vector<std::string> gone;
+  for (const std::string& key : keys) {
+    if (absl::Status status = context.objects.Remove(key); !status.ok()) {
+      spdlog::warn("object {} could not be removed: {}", key, std::string(status.message()));
+    } else {
+      gone.push_back(key);
+    }
+  }
+  return gone;
+}
+
+void RemoveUnneeded(ServerContext& context, const std::vector<std::string>& keys) {
+  if (context.removal_grace > absl::ZeroDuration()) return;
+  const absl::Status forgotten = context.catalogue.ForgetGarbage(RemoveObjects(context, keys));
+  if (!forgotten.ok()) spdlog::warn("garbage stays on its list: {}", std::string(forgotten.message()));
+}
+
+absl::Status RemoveGarbage(ServerContext& context) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> keys, context.catalogue.Garbage(context.removal_grace));
+  return context.catalogue.ForgetGarbage(RemoveObjects(context, keys));
+}
+
+absl::Status RemoveLostArtifacts(ServerContext& context) {
+  ASSIGN_OR_RETURN(const std::vector<ObjectInfo> objects, context.objects.List("artifacts"));
+  std::vector<std::string> keys;
+  for (const ObjectInfo& object : objects) keys.push_back(object.key);
+  ASSIGN_OR_RETURN(const std::vector<std::string> unused, context.catalogue.UnusedArtifacts(keys));
+  const size_t removed = RemoveObjects(context, unused).size();
+  if (removed > 0) spdlog::info("removed {} objects that lost attempts left", removed);
+  return absl::OkStatus();
+}
+
 absl::Status SettleBlobs(ServerContext& context) {
   ASSIGN_OR_RETURN(std::vector<ObjectInfo> objects, context.objects.List("blobs"));
   std::vector<std::string> keys;
@@ -50,7 +83,7 @@ absl::Status SettleBlobs(ServerContext& context) {
   ASSIGN_OR_RETURN(std::vector<std::string> uploads, context.objects.ListUploads());
   ASSIGN_OR_RETURN(std::vector<std::string> orphans, context.catalogue.CollectUploads(uploads));
   for (const std::string& id : orphans) RETURN_IF_ERROR(context.objects.DiscardUpload(id));
-  return absl::OkStatus();
+  return RemoveGarbage(context);
 }
 
 }  // namespace quantd

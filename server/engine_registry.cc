@@ -38,6 +38,12 @@ std::optional<v1::Engine> EngineRegistry::Get() const {
   return engine;
 }
 
+std::string EngineRegistry::VersionOf(const std::string& worker_id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = workers_.find(worker_id);
+  return found == workers_.end() ? "" : found->second.engine.version();
+}
+
 std::string EngineRegistry::DeviceOf(const std::string& worker_id) const {
   std::lock_guard lock(mutex_);
   const auto worker = workers_.find(worker_id);

@@ -21,6 +21,8 @@ class EngineRegistry {
 
   // The latest engine, with the devices of all workers that are there. Nothing before the first has reported.
   std::optional<v1::Engine> Get() const;
+  // The engine's version of the worker; empty of one that is not there.
+  std::string VersionOf(const std::string& worker_id) const;
   // The kind of device that the worker prefers; "other" of one that is not there.
   std::string DeviceOf(const std::string& worker_id) const;
 

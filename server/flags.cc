@@ -5,6 +5,8 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "base/duration.h"
+#include "base/status.h"
 #include "server/auth/local_address.h"
 
 namespace quantd {
@@ -34,6 +36,25 @@ void AddIdentityFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--allow-plaintext", flags.allow_plaintext,
                "Serve without TLS also where other machines can reach it")
       ->envname("QUANTD_ALLOW_PLAINTEXT");
+}
+
+void AddSharingFlags(CLI::App& app, Flags& flags) {
+  app.add_option("--tenant-limits", flags.tenant_limits,
+                 "What each tenant that the access file does not name may have, as "
+                 "stored_bytes=1e12,queued_jobs=100,running_jobs=4,upload_streams=8")
+      ->envname("QUANTD_TENANT_LIMITS");
+  app.add_option("--artifact-retention", flags.artifact_retention,
+                 "How long ended jobs and their artifacts stay since their last use, as 90d; 0: for ever")
+      ->envname("QUANTD_ARTIFACT_RETENTION")
+      ->capture_default_str();
+  app.add_option("--model-retention", flags.model_retention,
+                 "How long models stay since their last use; 0: for ever")
+      ->envname("QUANTD_MODEL_RETENTION")
+      ->capture_default_str();
+  app.add_option("--upload-retention", flags.upload_retention,
+                 "How long models whose bytes are not all there stay since the last came; 0: for ever")
+      ->envname("QUANTD_UPLOAD_RETENTION")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -72,8 +93,17 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->envname("QUANTD_CATALOGUE");
   app.add_option("--objects", flags.objects, "file:DIR or s3://BUCKET/PREFIX; default: the data folder")
       ->envname("QUANTD_OBJECTS");
+  AddSharingFlags(app, flags);
   AddIdentityFlags(app, flags);
   app.set_config("--config", "", "Configuration file with these flags as keys")->envname("QUANTD_CONFIG");
+}
+
+absl::StatusOr<Retention> RetentionOf(const Flags& flags) {
+  Retention retention;
+  ASSIGN_OR_RETURN(retention.artifacts, ParseDuration(flags.artifact_retention));
+  ASSIGN_OR_RETURN(retention.models, ParseDuration(flags.model_retention));
+  ASSIGN_OR_RETURN(retention.uploads, ParseDuration(flags.upload_retention));
+  return retention;
 }
 
 absl::Status SettleStorage(Flags& flags) {

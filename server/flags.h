@@ -4,7 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/catalogue/records.h"
 
 namespace quantd {
 
@@ -19,6 +20,10 @@ struct Flags {
   std::string log_format = "text";
   std::string catalogue;
   std::string objects;
+  std::string tenant_limits;
+  std::string artifact_retention = "0";
+  std::string model_retention = "0";
+  std::string upload_retention = "7d";
   std::string tls_cert;
   std::string tls_key;
   std::string tls_client_ca;
@@ -33,6 +38,8 @@ struct Flags {
 
 // `flags` outlives `app`.
 void AddFlags(CLI::App& app, Flags& flags);
+
+absl::StatusOr<Retention> RetentionOf(const Flags& flags);
 
 // Makes the data folder, and fills in where catalogue and objects are when nothing says so.
 absl::Status SettleStorage(Flags& flags);

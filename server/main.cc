@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdio>
 
+#include "absl/strings/match.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "server/admin_token.h"
@@ -14,6 +15,7 @@
 #include "server/auth/reloaded.h"
 #include "server/auth/tls_files.h"
 #include "server/blob_upkeep.h"
+#include "server/collector.h"
 #include "server/flags.h"
 #include "server/metrics/http_endpoint.h"
 #include "server/metrics/job_outcomes.h"
@@ -35,6 +37,9 @@ namespace {
 
 constexpr int kDiskThreads = 4;
 
+// Those who have begun to read an object from S3 could not go on when it is removed; a file stays readable.
+constexpr absl::Duration kRemovalGraceOfS3 = absl::Hours(1);
+
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "quantd: %s\n", std::string(status.message()).c_str());
   return 1;
@@ -52,11 +57,17 @@ class Server {
     RETURN_IF_ERROR(CheckExposure(flags_));
     RETURN_IF_ERROR(ReadIdentityFiles());
     RETURN_IF_ERROR(SettleStorage(flags_));
+    ASSIGN_OR_RETURN(const TenantLimits limits, ParseTenantLimits(flags_.tenant_limits));
+    tenants_ = std::make_unique<Tenants>(*access_, limits);
+    ASSIGN_OR_RETURN(const Retention retention, RetentionOf(flags_));
+    const absl::Duration grace =
+        absl::StartsWith(flags_.objects, "s3:") ? kRemovalGraceOfS3 : absl::ZeroDuration();
     CatalogueOptions options;
+    options.limits_of = [this](const std::string& tenant) { return tenants_->LimitsOf(tenant); };
     ASSIGN_OR_RETURN(objects_, OpenObjectStore(flags_.objects));
     ASSIGN_OR_RETURN(catalogue_, Catalogue::Open(flags_.catalogue, clock_, options));
-    context_ = std::make_unique<ServerContext>(
-        ServerContext{*catalogue_, *objects_, engines_, metrics_, *access_, disk_, options});
+    context_ = std::make_unique<ServerContext>(ServerContext{
+        *catalogue_, *objects_, engines_, metrics_, *access_, *tenants_, disk_, options, retention, grace});
     dispatcher_ = std::make_unique<Dispatcher>(*context_);
     // The dispatcher's own thread still calls while it is destroyed.
     Dispatcher& dispatcher = *dispatcher_;
@@ -83,8 +94,7 @@ class Server {
                                 [this] { return !draining_ && engines_.Get().has_value(); }));
     supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{
         flags_.workers, flags_.worker_threads, flags_.worker_device, grpc_->worker_address(), flags_.objects,
-        flags_.log_format, access_->requires_authentication() ? access_->MakeLocalWorkerToken() : "",
-        [this](const std::string& worker_id, const std::string& how) {
+        flags_.log_format, worker_token_, [this](const std::string& worker_id, const std::string& how) {
           engines_.Forget(worker_id);
           dispatcher_->WorkerEnded(worker_id, how);
         }});
@@ -123,6 +133,7 @@ class Server {
     ASSIGN_OR_RETURN(
         access_, Access::Open(
                      options, [this](const std::string& id) { return catalogue_->GetToken(id); }, clock_));
+    if (access_->requires_authentication()) worker_token_ = access_->MakeLocalWorkerToken();
     if (!flags_.uses_tls()) return absl::OkStatus();
     const TlsPaths paths{flags_.tls_cert, flags_.tls_key, flags_.tls_client_ca};
     ASSIGN_OR_RETURN(
@@ -132,12 +143,13 @@ class Server {
 
   absl::Status StartGrpc() {
     uploads_ = std::make_unique<UploadSessions>(*context_);
+    collector_ = std::make_unique<Collector>(*context_, *uploads_);
+    admin_ = std::make_unique<AdminServiceImpl>(*context_, *collector_);
     models_ = std::make_unique<ModelServiceImpl>(*context_, *uploads_);
     capabilities_ = std::make_unique<CapabilityServiceImpl>(*context_);
     jobs_ = std::make_unique<JobServiceImpl>(*context_, *dispatcher_, hub_);
     workers_ = std::make_unique<WorkerServiceImpl>(*context_, *dispatcher_);
     bytes_ = std::make_unique<ByteStreamServiceImpl>(*context_, *uploads_);
-    admin_ = std::make_unique<AdminServiceImpl>(*context_);
     GrpcServerOptions options;
     options.listen = flags_.listen;
     options.tls = tls_.get();
@@ -149,6 +161,7 @@ class Server {
     const std::vector<grpc::Service*> services = {models_.get(),  capabilities_.get(), jobs_.get(),
                                                   workers_.get(), bytes_.get(),        admin_.get()};
     ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(options, services, metrics_));
+    collector_->Start();
     return absl::OkStatus();
   }
 
@@ -161,16 +174,19 @@ class Server {
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<Access> access_;
+  std::unique_ptr<Tenants> tenants_;
+  std::string worker_token_;                 // of the local workers; empty: they need none
   std::unique_ptr<Reloaded<TlsTexts>> tls_;  // null: plaintext
   std::unique_ptr<ServerContext> context_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<UploadSessions> uploads_;
+  std::unique_ptr<Collector> collector_;
+  std::unique_ptr<AdminServiceImpl> admin_;
   std::unique_ptr<ModelServiceImpl> models_;
   std::unique_ptr<CapabilityServiceImpl> capabilities_;
   std::unique_ptr<JobServiceImpl> jobs_;
   std::unique_ptr<WorkerServiceImpl> workers_;
   std::unique_ptr<ByteStreamServiceImpl> bytes_;
-  std::unique_ptr<AdminServiceImpl> admin_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpEndpoint> http_;
   std::unique_ptr<Supervisor> supervisor_;

@@ -7,6 +7,7 @@
 #include "server/engine_registry.h"
 #include "server/executor.h"
 #include "server/metrics/metrics.h"
+#include "server/tenants.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/objects/object_store.h"
 
@@ -26,8 +27,12 @@ struct ServerContext {
   EngineRegistry& engines;
   Metrics& metrics;
   const Access& access;
+  const Tenants& tenants;
   Executor& disk;  // what waits for the disk runs here
   CatalogueOptions options;
+  Retention retention;
+  // How long an object that nothing needs any more stays, for those who have begun to read it.
+  absl::Duration removal_grace;
 };
 
 }  // namespace quantd

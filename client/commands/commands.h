@@ -32,10 +32,12 @@ void AddPlan(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddQuantize(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddJobs(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddFetch(CLI::App& app, GlobalFlags& flags, Action& action);
-void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action);
+// Below `admin`.
+void AddTokens(CLI::App& admin, GlobalFlags& flags, Action& action);
 void AddInspect(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddHealth(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddVersion(CLI::App& app, GlobalFlags& flags, Action& action);
+void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 
 // Prints the error on one line, with what to do about it, and gives its exit code.

@@ -139,6 +139,10 @@ void PrintResults(const v1::Job& job) {
                     absl::StrFormat("%.1f", result.seconds())});
   }
   PrintTable(rows);
+  if (job.cached())
+    std::fprintf(
+        stderr,
+        "note: an earlier job with the same sources and targets wrote these; --no-cache runs it again\n");
   constexpr int kMostNotes = 3;
   for (const v1::TargetResult& result : job.results()) {
     for (int i = 0; i < std::min(kMostNotes, result.notes_size()); ++i) {

@@ -24,6 +24,7 @@ struct QuantizeFlags {
   std::vector<std::string> labels;
   std::string request_id;
   int priority = 0;
+  bool no_cache = false;
 };
 
 absl::StatusOr<v1::CreateJobRequest> MakeRequest(const QuantizeFlags& own) {
@@ -33,6 +34,7 @@ absl::StatusOr<v1::CreateJobRequest> MakeRequest(const QuantizeFlags& own) {
   // Without an id of the caller's a repeated call after a lost answer would queue the job twice.
   request.set_request_id(own.request_id.empty() ? RandomUuid() : own.request_id);
   request.set_priority(own.priority);
+  request.set_no_cache(own.no_cache);
   ASSIGN_OR_RETURN(auto labels, ParseLabels(own.labels));
   request.mutable_labels()->insert(labels.begin(), labels.end());
   return request;
@@ -107,6 +109,7 @@ void AddQuantize(CLI::App& app, GlobalFlags& flags, Action& action) {
   command->add_option("--priority", own->priority, "Among the tenant's jobs, the larger one begins first")
       ->check(CLI::Range(-10, 10))
       ->capture_default_str();
+  command->add_flag("--no-cache", own->no_cache, "Run the job even if an earlier one did the same");
   command->add_option("--request-id", own->request_id, "The same id again gives the same job");
   command->callback([&, own] {
     action = [&, own] {

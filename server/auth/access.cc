@@ -130,10 +130,11 @@ std::string Access::MakeLocalWorkerToken() {
   return token.text;
 }
 
-TenantLimits Access::LimitsOf(const std::string& tenant) const {
+std::optional<TenantLimits> Access::LimitsOf(const std::string& tenant) const {
   const std::shared_ptr<const AccessRules> rules = this->rules();
   const auto found = rules->tenants.find(tenant);
-  return found == rules->tenants.end() ? TenantLimits() : found->second;
+  if (found == rules->tenants.end()) return std::nullopt;
+  return found->second;
 }
 
 std::optional<std::vector<std::string>> Access::tenants() const {

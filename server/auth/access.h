@@ -48,8 +48,8 @@ class Access {
   // A token for the workers that this process starts. It is good as long as the process, and kept nowhere.
   std::string MakeLocalWorkerToken();
 
-  // Of a tenant that the access file does not name: none.
-  TenantLimits LimitsOf(const std::string& tenant) const;
+  // Nothing for a tenant that the access file does not name.
+  std::optional<TenantLimits> LimitsOf(const std::string& tenant) const;
   // Tenants that tokens may be made for; nothing: any.
   std::optional<std::vector<std::string>> tenants() const;
   bool requires_authentication() const { return options_.require_authentication; }

@@ -27,6 +27,7 @@ constexpr MethodPolicy kPolicies[] = {
     {"/google.bytestream.ByteStream/Write", Role::kSubmitter, kChanges},
     {"/google.bytestream.ByteStream/QueryWriteStatus", Role::kSubmitter, kReads},
 
+    {"/quantd.v1.AdminService/CollectGarbage", Role::kAdmin, kChanges},
     {"/quantd.v1.AdminService/CreateToken", Role::kAdmin, kChanges},
     {"/quantd.v1.AdminService/ListTokens", Role::kAdmin, kReads},
     {"/quantd.v1.AdminService/RevokeToken", Role::kAdmin, kChanges},

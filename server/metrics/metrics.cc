@@ -39,6 +39,8 @@ Metrics::Metrics(const std::string& version, std::unique_ptr<prometheus::Registr
       dedupe_bytes_saved(
           Counter(*registry, "quant_dedupe_bytes_saved_total", "Bytes not sent because the store had them")),
       upload_sessions_active(Gauge(*registry, "quant_upload_sessions_active", "Write streams that are open")),
+      cached_jobs(
+          Counter(*registry, "quant_jobs_cached_total", "Jobs that ended with an earlier job's artifacts")),
       leases_expired(Counter(*registry, "quant_leases_expired_total", "Leases whose worker was lost")),
       worker_memory_peak(
           Gauge(*registry, "quant_worker_memory_peak_bytes", "Largest resident memory a worker reported")),
@@ -58,6 +60,8 @@ Metrics::Metrics(const std::string& version, std::unique_ptr<prometheus::Registr
       stage_duration(
           Histograms(*registry, "quant_job_stage_duration_seconds", "Time that jobs spent in a stage")),
       job_retries(Counters(*registry, "quant_job_retries_total", "Jobs that were queued again")),
+      quota_rejections(
+          Counters(*registry, "quant_quota_rejections_total", "Calls and jobs that a quota stopped")),
       jobs_submitted(Counters(*registry, "quant_jobs_submitted_total", "Targets of accepted jobs")),
       jobs_finished(Counters(*registry, "quant_jobs_finished_total", "Targets of ended jobs")),
       tensor_bytes_processed(Counters(*registry, "quant_tensor_bytes_processed_total", "Encoded bytes")),

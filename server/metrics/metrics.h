@@ -26,6 +26,7 @@ class Metrics {
   prometheus::Counter& upload_resumes;
   prometheus::Counter& dedupe_bytes_saved;
   prometheus::Gauge& upload_sessions_active;
+  prometheus::Counter& cached_jobs;
   prometheus::Counter& leases_expired;
   prometheus::Gauge& worker_memory_peak;
   prometheus::Counter& source_bytes_read;
@@ -40,6 +41,7 @@ class Metrics {
   prometheus::Histogram& queue_wait;
   prometheus::Family<prometheus::Histogram>& stage_duration;  // stage
   prometheus::Family<prometheus::Counter>& job_retries;       // reason
+  prometheus::Family<prometheus::Counter>& quota_rejections;  // tenant, resource
   prometheus::Family<prometheus::Counter>& jobs_submitted;    // format, scheme: those that a worker reported
   prometheus::Family<prometheus::Counter>& jobs_finished;     // format, scheme, outcome
   prometheus::Family<prometheus::Counter>& tensor_bytes_processed;  // device, codec

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "server/blob_upkeep.h"
 
 namespace quantd {
 namespace {
@@ -109,7 +110,10 @@ void Dispatcher::ServeLeases(std::list<LeaseWaiter>& waiters, bool draining) {
   for (auto waiter = waiters.begin(); waiter != waiters.end();) {
     absl::StatusOr<std::optional<LeaseRecord>> lease = std::optional<LeaseRecord>();
     const bool gone = waiter->is_cancelled();
-    if (!gone && !draining) lease = context_.catalogue.LeaseTask(waiter->kinds, waiter->worker_id);
+    if (!gone && !draining) {
+      lease = context_.catalogue.LeaseTask(waiter->kinds, waiter->worker_id,
+                                           context_.engines.VersionOf(waiter->worker_id));
+    }
     const bool over =
         gone || draining || absl::Now() >= waiter->deadline || !lease.ok() || lease->has_value();
     if (!over) {
@@ -163,16 +167,8 @@ void Dispatcher::Expire(const std::vector<EndedWorker>& ended) {
 
 void Dispatcher::CollectArtifacts() {
   collected_ = absl::Now();
-  absl::Status status = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(std::vector<ObjectInfo> objects, context_.objects.List("artifacts"));
-    std::vector<std::string> keys;
-    for (const ObjectInfo& object : objects) keys.push_back(object.key);
-    ASSIGN_OR_RETURN(std::vector<std::string> unused, context_.catalogue.UnusedArtifacts(keys));
-    for (const std::string& key : unused) RETURN_IF_ERROR(context_.objects.Remove(key));
-    if (!unused.empty()) spdlog::info("removed {} objects that lost attempts left", unused.size());
-    return absl::OkStatus();
-  }();
-  if (!status.ok()) spdlog::warn("artifacts could not be collected: {}", std::string(status.message()));
+  if (absl::Status status = RemoveLostArtifacts(context_); !status.ok())
+    spdlog::warn("artifacts could not be collected: {}", std::string(status.message()));
 }
 
 std::vector<std::string> Dispatcher::idle_workers() const {

@@ -36,6 +36,17 @@ absl::Status AdminServiceImpl::CheckTenant(const std::string& tenant) const {
                                              absl::StrJoin(*tenants, ", ")));
 }
 
+grpc::ServerUnaryReactor* AdminServiceImpl::CollectGarbage(grpc::CallbackServerContext* call,
+                                                           const v1::CollectGarbageRequest* request,
+                                                           v1::CollectGarbageResponse* response) {
+  return AnswerOnDisk(context_, call, "/quantd.v1.AdminService/CollectGarbage",
+                      [this, request, response](const Caller& /*caller*/, CallScope& scope) -> absl::Status {
+                        scope.SetResource(request->dry_run() ? "dry run" : "");
+                        ASSIGN_OR_RETURN(*response, collector_.Collect(request->dry_run()));
+                        return absl::OkStatus();
+                      });
+}
+
 grpc::ServerUnaryReactor* AdminServiceImpl::CreateToken(grpc::CallbackServerContext* call,
                                                         const v1::CreateTokenRequest* request,
                                                         v1::CreateTokenResponse* response) {

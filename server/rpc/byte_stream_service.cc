@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/call_scope.h"
 
 namespace quantd {
@@ -43,7 +44,7 @@ class ReadReactor final : public grpc::ServerWriteReactor<ReadResponse> {
     if (request.read_offset() < 0 || request.read_offset() > blob.size) {
       return absl::OutOfRangeError(absl::StrCat("read_offset: the blob has ", blob.size, " bytes"));
     }
-    ASSIGN_OR_RETURN(std::string key, context.catalogue.FindBlob(scope_.caller()->tenant, blob));
+    ASSIGN_OR_RETURN(std::string key, context.catalogue.UseBlob(scope_.caller()->tenant, blob));
     ASSIGN_OR_RETURN(file_, context.objects.OpenForRead(key));
     position_ = static_cast<uint64_t>(request.read_offset());
     end_ = file_->size();
@@ -83,8 +84,8 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
         scope_(context, call, "/google.bytestream.ByteStream/Write"),
         response_(response) {
     context_.metrics.upload_sessions_active.Increment();
-    if (!scope_.caller().ok()) {
-      Finish(scope_.End(scope_.caller().status()));
+    if (absl::Status status = Begin(); !status.ok()) {
+      Finish(scope_.End(CountQuota(context_, status)));
     } else {
       StartRead(&request_);
     }
@@ -96,10 +97,18 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
   void OnDone() override {
     context_.metrics.upload_sessions_active.Decrement();
+    if (counted_) sessions_.EndStream(scope_.caller()->tenant);
     delete this;
   }
 
  private:
+  absl::Status Begin() {
+    RETURN_IF_ERROR(scope_.caller().status());
+    RETURN_IF_ERROR(sessions_.BeginStream(scope_.caller()->tenant));
+    counted_ = true;
+    return absl::OkStatus();
+  }
+
   void HandleRead(bool ok) {
     if (!ok) {
       // The client went away or ended without finish_write: what came is kept.
@@ -119,7 +128,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
 
   absl::Status Handle() {
     if (session_ == nullptr) {
-      ASSIGN_OR_RETURN(bool present, Begin());
+      ASSIGN_OR_RETURN(bool present, Open());
       if (present) return absl::OkStatus();
     } else if (!request_.resource_name().empty() && request_.resource_name() != resource_name_) {
       return InvalidField("resource_name", "changed within a stream");
@@ -137,7 +146,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   // True: the store has the blob already, and the stream is done.
-  absl::StatusOr<bool> Begin() {
+  absl::StatusOr<bool> Open() {
     resource_name_ = request_.resource_name();
     scope_.SetResource(resource_name_);
     ASSIGN_OR_RETURN(UploadName name, ParseUploadName(scope_.caller()->tenant, resource_name_));
@@ -147,6 +156,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
       complete_ = true;
       return true;
     }
+    RETURN_IF_ERROR(context_.catalogue.UseUpload(name.tenant, name.upload_id));
     ASSIGN_OR_RETURN(session_, sessions_.Take(name));
     if (session_->position() > 0) context_.metrics.upload_resumes.Increment();
     return false;
@@ -177,13 +187,18 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
   }
 
   void Release() {
-    if (session_ != nullptr) sessions_.GiveBack(std::move(session_));
+    if (session_ == nullptr) return;
+    const std::string upload = session_->name().upload_id;
+    sessions_.GiveBack(std::move(session_));
+    if (absl::Status used = context_.catalogue.UseUpload(scope_.caller()->tenant, upload); !used.ok())
+      spdlog::warn("the use of an upload was not recorded: {}", std::string(used.message()));
   }
 
   ServerContext& context_;
   UploadSessions& sessions_;
   CallScope scope_;
   WriteResponse* response_;
+  bool counted_ = false;  // as a stream of the tenant's
   WriteRequest request_;
   std::string resource_name_;
   std::unique_ptr<UploadSession> session_;

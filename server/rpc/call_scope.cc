@@ -1,6 +1,7 @@
 #include "server/rpc/call_scope.h"
 
 #include <grpc/grpc_security_constants.h>
+#include <grpcpp/server_context.h>
 
 #include <memory>
 

@@ -1,5 +1,7 @@
 #include "server/rpc/convert.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "quantd/v1/worker_service.pb.h"
 
@@ -69,8 +71,12 @@ v1::Job ToProto(const JobRecord& record) {
   v1::JobResult result;
   if (!record.result_blob.empty() && result.ParseFromString(record.result_blob))
     *out.mutable_results() = result.targets();
+  // An earlier equal job's targets may name their options in another order.
+  for (int i = 0; record.cached && i < std::min(out.targets_size(), out.results_size()); ++i)
+    *out.mutable_results(i)->mutable_target() = out.targets(i);
   out.set_revision(record.revision);
   out.set_priority(record.priority);
+  out.set_cached(record.cached);
   return out;
 }
 

@@ -53,6 +53,8 @@ absl::Status GrpcServer::StartHealth(const std::string& listen) {
   int port = 0;
   builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // gRPC adds the health service to a server that has another one.
+  builder.RegisterCallbackGenericService(&unimplemented_);
   health_ = builder.BuildAndStart();
   if (health_ == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", listen));
   health_address_ = WithPort(listen, port);

@@ -1,6 +1,7 @@
 // The ports that quantd serves gRPC on.
 #pragma once
 
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
@@ -49,7 +50,8 @@ class GrpcServer {
 
   RunningCalls running_calls_;
   std::shared_ptr<grpc::ServerCredentials>
-      credentials_;  // gRPC asks it for certificates as long as it serves
+      credentials_;                             // gRPC asks it for certificates as long as it serves
+  grpc::CallbackGenericService unimplemented_;  // answers every call with UNIMPLEMENTED
   std::unique_ptr<grpc::Server> health_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

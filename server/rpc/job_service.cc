@@ -2,12 +2,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/sha256.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/resource_names.h"
@@ -39,6 +43,17 @@ std::string SpecOf(const v1::CreateJobRequest& request) {
   v1::CreateJobRequest spec;
   *spec.mutable_targets() = request.targets();
   return spec.SerializeAsString();
+}
+
+// The same text for targets that a worker reads alike: options of different names may stand in any order.
+std::string RecipeOf(const v1::CreateJobRequest& request) {
+  v1::CreateJobRequest recipe;
+  *recipe.mutable_targets() = request.targets();
+  for (v1::Target& target : *recipe.mutable_targets()) {
+    std::stable_sort(target.mutable_options()->begin(), target.mutable_options()->end(),
+                     [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  }
+  return Sha256Hex(recipe.SerializeAsString());
 }
 
 absl::Status CheckTarget(const v1::Engine& engine, const v1::Target& target, const std::string& field) {
@@ -111,13 +126,18 @@ absl::Status JobServiceImpl::Queue(const std::string& tenant, const v1::CreateJo
   wanted.labels.insert(request.labels().begin(), request.labels().end());
   wanted.request_id = request.request_id();
   wanted.priority = request.priority();
+  wanted.recipe = RecipeOf(request);
+  wanted.engine = context_.engines.Get().value_or(v1::Engine()).version();
+  wanted.use_cache = !request.no_cache();
   ASSIGN_OR_RETURN(const JobRecord job, context_.catalogue.CreateJob(tenant, wanted));
   *response.mutable_job() = ToProto(job);
   for (const v1::Target& target : request.targets()) {
     context_.metrics.jobs_submitted.Add({{"format", target.format()}, {"scheme", target.scheme()}})
         .Increment();
   }
-  spdlog::info("jobs/{} queued: {} targets of models/{}", job.id, request.targets_size(), job.model_id);
+  if (job.cached) context_.metrics.cached_jobs.Increment();
+  spdlog::info("jobs/{} {}: {} targets of models/{}", job.id,
+               job.cached ? "answered from the cache" : "queued", request.targets_size(), job.model_id);
   return absl::OkStatus();
 }
 
@@ -133,7 +153,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext*
     PlanOnly(scope, reactor, *request, response);
     return reactor;
   }
-  if (status.ok()) status = Queue(scope->caller()->tenant, *request, *response);
+  if (status.ok()) status = CountQuota(context_, Queue(scope->caller()->tenant, *request, *response));
   if (status.ok()) scope->SetResource(response->job().name());
   reactor->Finish(scope->End(status));
   return reactor;
@@ -194,7 +214,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(grpc::CallbackServerContext*
                         ASSIGN_OR_RETURN(std::string id, ParseName("jobs", request->name()));
                         ASSIGN_OR_RETURN(std::vector<std::string> keys,
                                          context_.catalogue.DeleteJob(caller.tenant, id));
-                        RemoveObjects(context_, keys);
+                        RemoveUnneeded(context_, keys);
                         spdlog::info("jobs/{} deleted, {} objects removed", id, keys.size());
                         return absl::OkStatus();
                       });

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/call_scope.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/resource_names.h"
@@ -39,14 +40,6 @@ absl::StatusOr<std::vector<ModelFileRecord>> ReadFiles(const v1::CreateModelRequ
 }
 
 }  // namespace
-
-void RemoveObjects(ServerContext& context, const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) {
-    if (absl::Status status = context.objects.Remove(key); !status.ok()) {
-      spdlog::warn("object {} could not be removed: {}", key, std::string(status.message()));
-    }
-  }
-}
 
 absl::StatusOr<int> PageSize(int requested) {
   if (requested < 0 || requested > 1000) return InvalidField("page_size", "is not between 0 and 1000");
@@ -119,7 +112,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerCont
                                                         v1::CreateModelResponse* response) {
   return AnswerOnDisk(context_, call, "/quantd.v1.ModelService/CreateModel",
                       [this, request, response](const Caller& caller, CallScope& scope) -> absl::Status {
-                        RETURN_IF_ERROR(Create(caller.tenant, *request, *response));
+                        RETURN_IF_ERROR(CountQuota(context_, Create(caller.tenant, *request, *response)));
                         scope.SetResource(response->model().name());
                         return absl::OkStatus();
                       });
@@ -166,7 +159,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerCont
                         ASSIGN_OR_RETURN(std::string id, ParseName("models", request->name()));
                         ASSIGN_OR_RETURN(Unneeded unneeded,
                                          context_.catalogue.DeleteModel(caller.tenant, id));
-                        RemoveObjects(context_, unneeded.object_keys);
+                        RemoveUnneeded(context_, unneeded.object_keys);
                         for (const std::string& upload : unneeded.upload_ids) {
                           if (absl::Status status = uploads_.Discard(upload); !status.ok())
                             spdlog::warn("upload {} leaves bytes: {}", upload, std::string(status.message()));

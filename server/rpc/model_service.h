@@ -46,9 +46,6 @@ class CapabilityServiceImpl final : public v1::CapabilityService::CallbackServic
   ServerContext& context_;
 };
 
-// Removes objects that the catalogue gave up. Failures are logged: the object is unreachable either way.
-void RemoveObjects(ServerContext& context, const std::vector<std::string>& keys);
-
 // Size of a page from a request: 0 means 50, at most 1000.
 absl::StatusOr<int> PageSize(int requested);
 

@@ -1,5 +1,6 @@
 #include "server/rpc/status_mapping.h"
 
+#include "base/quota.h"
 #include "base/status.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -34,6 +35,13 @@ void AddDetails(const absl::Status& status, const std::string& message, google::
     google::rpc::ResourceInfo detail;
     detail.set_resource_type(resource->type);
     detail.set_resource_name(resource->name);
+    out.add_details()->PackFrom(detail);
+  }
+  if (auto quota = QuotaOf(status)) {
+    google::rpc::QuotaFailure detail;
+    auto* violation = detail.add_violations();
+    violation->set_subject("tenant:" + quota->tenant);
+    violation->set_description(message);
     out.add_details()->PackFrom(detail);
   }
   if (auto delay = RetryDelayOf(status)) {

@@ -9,8 +9,8 @@
 
 namespace quantd {
 
-// Details travel in grpc-status-details-bin: BadRequest, PreconditionFailure, ResourceInfo or RetryInfo, from
-// the status's payloads, and RequestInfo with the id of the call.
+// Details travel in grpc-status-details-bin: BadRequest, PreconditionFailure, ResourceInfo, QuotaFailure or
+// RetryInfo, from the status's payloads, and RequestInfo with the id of the call.
 grpc::Status ToGrpc(const absl::Status& status, const std::string& request_id);
 
 }  // namespace quantd

@@ -1,5 +1,7 @@
 #include "server/rpc/trace_context.h"
 
+#include <grpcpp/server_context.h>
+
 #include <algorithm>
 
 #include "base/random_id.h"

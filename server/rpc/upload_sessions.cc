@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/quota.h"
 #include "base/status.h"
 
 namespace quantd {
 namespace {
 
 constexpr int64_t kSyncBytes = int64_t{32} << 20;
+constexpr absl::Duration kStreamRetry = absl::Seconds(5);
 
 // The digest of what an earlier life of the server received.
 absl::StatusOr<Sha256> DigestOf(ResumableUpload& upload) {
@@ -63,6 +65,23 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(const Upload
   ASSIGN_OR_RETURN(Sha256 digest, DigestOf(*upload));
   const int64_t position = static_cast<int64_t>(upload->durable_size());
   return std::make_unique<UploadSession>(std::move(upload), name, record.path, std::move(digest), position);
+}
+
+absl::Status UploadSessions::BeginStream(const std::string& tenant) {
+  const int64_t most = context_.tenants.LimitsOf(tenant).upload_streams;
+  std::lock_guard lock(mutex_);
+  int64_t& streams = streams_[tenant];
+  if (most > 0 && streams >= most) {
+    return QuotaExceeded(tenant, "upload_streams",
+                         absl::StrCat(most, " uploads are running, which is all it may have"), kStreamRetry);
+  }
+  ++streams;
+  return absl::OkStatus();
+}
+
+void UploadSessions::EndStream(const std::string& tenant) {
+  std::lock_guard lock(mutex_);
+  if (--streams_[tenant] == 0) streams_.erase(tenant);
 }
 
 absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Take(const UploadName& name) {

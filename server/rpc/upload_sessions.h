@@ -51,6 +51,11 @@ class UploadSessions {
  public:
   explicit UploadSessions(ServerContext& context) : context_(context) {}
 
+  // Before and after each stream that sends: RESOURCE_EXHAUSTED (QuotaFailure, RetryInfo) when the tenant has
+  // as many as it may.
+  absl::Status BeginStream(const std::string& tenant);
+  void EndStream(const std::string& tenant);
+
   // ABORTED (RetryInfo) while another stream has it; NOT_FOUND when the catalogue has no such upload.
   absl::StatusOr<std::unique_ptr<UploadSession>> Take(const UploadName& name);
   // What was taken comes back: its bytes are durable, and its digest is kept for the next stream.
@@ -77,6 +82,7 @@ class UploadSessions {
   ServerContext& context_;
   std::mutex mutex_;
   std::map<std::string, Entry> sessions_;
+  std::map<std::string, int64_t> streams_;  // by tenant, where there are any
   int64_t uses_ = 0;
 };
 

@@ -6,9 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/blob_upkeep.h"
+#include "server/metrics/quota_rejections.h"
 #include "server/rpc/call_scope.h"
 #include "server/rpc/convert.h"
-#include "server/rpc/model_service.h"
 
 namespace quantd {
 namespace {
@@ -115,10 +116,11 @@ absl::Status WorkerServiceImpl::CompleteJob(const v1::CompleteRequest& request) 
   for (const v1::PublishedObject& object : request.job().objects()) {
     artifacts.push_back({{object.sha256(), object.size()}, object.object_key()});
   }
-  ASSIGN_OR_RETURN(std::vector<std::string> superfluous,
+  ASSIGN_OR_RETURN(const JobCompletion completion,
                    context_.catalogue.CompleteJob(request.task_id(), request.fencing_token(),
                                                   request.job().SerializeAsString(), artifacts));
-  RemoveObjects(context_, superfluous);
+  RemoveObjects(context_, completion.superfluous);
+  CountQuota(context_, completion.outcome).IgnoreError();  // it is the job's, not the worker's
   return absl::OkStatus();
 }
 

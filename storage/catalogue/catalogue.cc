@@ -27,10 +27,6 @@ absl::StatusOr<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& ad
   return std::unique_ptr<Catalogue>(new Catalogue(std::move(database), options));
 }
 
-TenantLimits Catalogue::LimitsOf(const std::string& tenant) const {
-  return options_.limits_of ? options_.limits_of(tenant) : TenantLimits{};
-}
-
 void Catalogue::SetListener(CatalogueListener listener) {
   listener_ = std::move(listener);
   database_->Listen({.on_message = [this](std::string_view message) { HearPublication(message); },

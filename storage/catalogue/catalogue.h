@@ -1,7 +1,7 @@
 // Models, uploads, jobs, events, leases and tokens, in SQLite or PostgreSQL; every method is one transaction.
 // Safe for concurrent use, and with PostgreSQL by several servers. Errors: NOT_FOUND carries the resource,
-// FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a full disk, UNAVAILABLE a database
-// that does not answer.
+// FAILED_PRECONDITION the subject (base/status.h), RESOURCE_EXHAUSTED is a quota (base/quota.h) or a full
+// disk, UNAVAILABLE a database that does not answer.
 //
 // What a tenant's callers reach takes the tenant first. Another tenant's record is NOT_FOUND, in the same
 // words as one that never was; the same blob of two tenants is two blobs. What workers and the server itself
@@ -67,13 +67,17 @@ class Catalogue {
   void StopListening() { database_->StopListening(); }
 
   // --- Blobs and uploads.
-  // The object that holds a blob; NOT_FOUND when it is not complete.
+  // The object that holds a blob; NOT_FOUND when it is not complete. UseBlob is for those who fetch it: the
+  // jobs whose artifact it is are in use.
   absl::StatusOr<std::string> FindBlob(const std::string& tenant, const BlobId& blob);
+  absl::StatusOr<std::string> UseBlob(const std::string& tenant, const BlobId& blob);
   // The blob's upload, begun now if there is none.
   absl::StatusOr<UploadRecord> BeginUpload(const std::string& tenant, const BlobId& blob);
   absl::StatusOr<UploadRecord> GetUpload(const std::string& tenant, const std::string& id);
   // NOT_FOUND when none was begun.
   absl::StatusOr<UploadRecord> FindUpload(const std::string& tenant, const BlobId& blob);
+  // A stream of it begins or ends: the models that need it are in use.
+  absl::Status UseUpload(const std::string& tenant, const std::string& id);
   // The blob is complete at `object_key`; models that have all files now are inspected.
   absl::Status FinishUpload(const std::string& tenant, const std::string& id, const std::string& object_key);
 
@@ -90,7 +94,8 @@ class Catalogue {
   absl::StatusOr<Unneeded> DeleteModel(const std::string& tenant, const std::string& id);
 
   // --- Jobs.
-  // As CreateModel with respect to request_id.
+  // As CreateModel with respect to request_id. The job is queued, or has succeeded when an earlier one of the
+  // tenant's with the same sources (display name, paths and blobs of the model), recipe and engine has.
   absl::StatusOr<JobRecord> CreateJob(const std::string& tenant, const NewJob& job);
   absl::StatusOr<JobRecord> GetJob(const std::string& tenant, const std::string& id);
   absl::StatusOr<Page<JobRecord>> ListJobs(const std::string& tenant, const JobFilter& filter, int page_size,
@@ -116,16 +121,17 @@ class Catalogue {
   // A queued task of one of the kinds, or nothing: short ones first, tenants in fair turns by their weights,
   // those of one tenant by priority, then by age. Jobs of a tenant that runs as many as it may wait.
   absl::StatusOr<std::optional<LeaseRecord>> LeaseTask(const std::vector<TaskKind>& kinds,
-                                                       const std::string& worker_id);
+                                                       const std::string& worker_id,
+                                                       const std::string& engine_version);
   // Renews the lease. True: the job's cancel was requested. FAILED_PRECONDITION: the token is stale.
   absl::StatusOr<bool> Heartbeat(const std::string& task_id, int64_t token,
                                  const std::optional<JobProgressRecord>& progress);
   absl::Status CompleteInspect(const std::string& task_id, int64_t token, const std::string& summary_blob);
   absl::Status CompletePlan(const std::string& task_id, int64_t token, const std::string& plan_blob);
-  // Blobs that exist already keep their object; returns the keys that are not needed for that reason.
-  absl::StatusOr<std::vector<std::string>> CompleteJob(const std::string& task_id, int64_t token,
-                                                       const std::string& result_blob,
-                                                       const std::vector<ArtifactRecord>& artifacts);
+  // A job whose artifacts are more than its tenant may store fails.
+  absl::StatusOr<JobCompletion> CompleteJob(const std::string& task_id, int64_t token,
+                                            const std::string& result_blob,
+                                            const std::vector<ArtifactRecord>& artifacts);
   // INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED and CANCELLED are final. ABORTED: its worker
   // stops and gives it back, and that try does not count. Others are retried up to the limit. A field that
   // the error carries (base/status.h) is kept.
@@ -147,9 +153,17 @@ class Catalogue {
   absl::StatusOr<CatalogueStatistics> Statistics();
   // The upload of that id, whoever's.
   absl::StatusOr<UploadRecord> UploadOfAny(const std::string& id);
-  // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has and no valid lease is writing.
+  // Forgets what retention does not keep and what nothing needs; never what a job that has not ended needs.
+  // With `dry_run` nothing changes: what would go.
+  absl::StatusOr<Collection> Collect(const Retention& retention, bool dry_run);
+  // Objects that have been needed by nothing for at least `grace`, to be removed; they stay on the list until
+  // ForgetGarbage. What DeleteModel and DeleteJob return is on it, too.
+  absl::StatusOr<std::vector<std::string>> Garbage(absl::Duration grace);
+  absl::Status ForgetGarbage(const std::vector<std::string>& object_keys);
+  // Of objects under "artifacts/JOB/TOKEN/", those that no finished job has, that are not garbage, and that
+  // no valid lease is writing.
   absl::StatusOr<std::vector<std::string>> UnusedArtifacts(const std::vector<std::string>& object_keys);
-  // Those of `object_keys` that no blob has.
+  // Those of `object_keys` that no blob has and that are not garbage.
   absl::StatusOr<std::vector<std::string>> UnknownObjects(const std::vector<std::string>& object_keys);
   // Uploads whose blob no model needs are forgotten; returns those of `ids` that there are none of then.
   absl::StatusOr<std::vector<std::string>> CollectUploads(const std::vector<std::string>& ids);
@@ -237,8 +251,12 @@ class Catalogue {
   static absl::StatusOr<TaskRecord> CheckToken(Change& change, const std::string& task_id, int64_t token);
   static absl::Status InspectIfComplete(Change& change, const std::string& tenant,
                                         const std::string& model_id);
+  // The model is locked.
+  static absl::Status UseModel(Change& change, const std::string& id);
   static absl::Status InsertJob(Change& change, const std::string& tenant, const std::string& id,
-                                const NewJob& job);
+                                const NewJob& job, const std::string& action);
+  // The new job ends with what `earlier` has.
+  static absl::Status EndAsEarlier(Change& change, const std::string& id, const std::string& earlier);
   static absl::Status EndTask(Change& change, const TaskRecord& task, const absl::Status& error);
   // Of leased tasks with that condition on one parameter.
   template <typename Value>
@@ -260,15 +278,27 @@ class Catalogue {
   static absl::StatusOr<TokenRecord> ReadToken(Transaction& sql, const std::string& id);
   static absl::StatusOr<JobRecord> ReadJobOf(Transaction& sql, const std::string& tenant,
                                              const std::string& id);
-  // Forgets the blobs that no model and no job of their tenant needs; returns their keys.
-  static absl::StatusOr<std::vector<std::string>> CollectBlobs(Change& change);
+  // Blobs that no model and no job of their tenant needs become garbage.
+  struct Dropped {
+    std::vector<std::string> object_keys;
+    int64_t bytes = 0;
+  };
+  static absl::StatusOr<Dropped> CollectBlobs(Change& change);
+  static absl::StatusOr<Collection> CollectIn(Change& change, const Retention& retention);
   // Forgets the uploads whose blob no model needs; returns their ids.
   static absl::StatusOr<std::vector<std::string>> DropUploads(Change& change);
   static absl::Status QueueTask(Change& change, const TaskRecord& task);
+  static absl::Status LockJobShare(Change& change, const std::string& tenant);
   TenantLimits LimitsOf(const std::string& tenant) const;
+  // Of blobs, and of files that models still miss.
+  static absl::StatusOr<int64_t> StoredBytes(Transaction& sql, const std::string& tenant);
+  // RESOURCE_EXHAUSTED (base/quota.h) unless the tenant may store so many more bytes than it does; unless it
+  // may have one more job in the queue.
+  absl::Status CheckStoredBytes(Transaction& sql, const std::string& tenant, int64_t more) const;
+  absl::Status CheckQueuedJobs(Change& change, const std::string& tenant) const;
   absl::StatusOr<bool> MayRunMore(Transaction& sql, const std::string& tenant) const;
   // Of the lease's job, if it has one.
-  static absl::Status StartJob(Change& change, const LeaseRecord& lease);
+  static absl::Status StartJob(Change& change, const LeaseRecord& lease, const std::string& engine_version);
   // The task gets its next token, which `lease` gets too, and is the worker's.
   absl::Status GiveLease(Change& change, LeaseRecord& lease, const std::string& worker_id) const;
 

@@ -5,6 +5,12 @@
 #include "storage/catalogue/catalogue.h"
 
 namespace quantd {
+namespace {
+
+// A use is recorded when the last one is so long ago: a fetch reads many pieces.
+constexpr absl::Duration kUseResolution = absl::Seconds(10);
+
+}  // namespace
 
 absl::StatusOr<std::string> Catalogue::FindBlob(const std::string& tenant, const BlobId& blob) {
   return Read([&](Transaction& sql) -> absl::StatusOr<std::string> {
@@ -13,6 +19,43 @@ absl::StatusOr<std::string> Catalogue::FindBlob(const std::string& tenant, const
     ASSIGN_OR_RETURN(bool found, find->Step());
     if (!found) return ResourceNotFound("blob", blob.sha256);
     return find->Text(0);
+  });
+}
+
+absl::StatusOr<std::string> Catalogue::UseBlob(const std::string& tenant, const BlobId& blob) {
+  return Transact([&](Change& change) -> absl::StatusOr<std::string> {
+    auto find = change.sql.Prepare("SELECT object_key FROM blobs WHERE tenant=? AND sha256=? AND size=?");
+    find->BindAll(tenant, blob.sha256, blob.size);
+    ASSIGN_OR_RETURN(const bool found, find->Step());
+    if (!found) return ResourceNotFound("blob", blob.sha256);
+    const absl::Time now = change.sql.Now();
+    auto jobs = change.sql.Prepare(
+        "SELECT j.id FROM job_artifacts a JOIN jobs j ON j.id=a.job_id"
+        " WHERE a.sha256=? AND a.size=? AND j.tenant=? AND j.use_time<? ORDER BY j.sequence");
+    jobs->BindAll(blob.sha256, blob.size, tenant, absl::ToUnixMicros(now - kUseResolution));
+    ASSIGN_OR_RETURN(const std::vector<std::string> ids, jobs->Texts());
+    for (const std::string& id : ids) {
+      RETURN_IF_ERROR(change.sql.Prepare("UPDATE jobs SET use_time=? WHERE id=?")
+                          ->BindAll(absl::ToUnixMicros(now), id)
+                          .Run());
+    }
+    return find->Text(0);
+  });
+}
+
+absl::Status Catalogue::UseUpload(const std::string& tenant, const std::string& id) {
+  return Transact([&](Change& change) -> absl::Status {
+    auto models = change.sql.Prepare(
+        "SELECT DISTINCT m.id, m.sequence FROM uploads u JOIN model_files f ON f.sha256=u.sha256 AND "
+        "f.size=u.size"
+        " JOIN models m ON m.id=f.model_id AND m.tenant=u.tenant"
+        " WHERE u.id=? AND u.tenant=? AND m.use_time<? ORDER BY m.sequence");
+    models->BindAll(id, tenant, absl::ToUnixMicros(change.sql.Now() - kUseResolution));
+    ASSIGN_OR_RETURN(const std::vector<std::string> ids, models->Texts());
+    for (const std::string& model : ids) {
+      RETURN_IF_ERROR(UseModel(change, model));
+    }
+    return absl::OkStatus();
   });
 }
 
@@ -76,35 +119,16 @@ absl::Status Catalogue::FinishUpload(const std::string& tenant, const std::strin
                         .Run());
     RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM uploads WHERE id=?")->BindAll(id).Run());
     auto waiting = change.sql.Prepare(
-        "SELECT DISTINCT model_id FROM model_files JOIN models ON models.id=model_id"
-        " WHERE tenant=? AND sha256=? AND size=? AND state=?");
+        "SELECT DISTINCT model_id, sequence FROM model_files JOIN models ON models.id=model_id"
+        " WHERE tenant=? AND sha256=? AND size=? AND state=? ORDER BY sequence");
     waiting->BindAll(tenant, blob.sha256, blob.size, static_cast<int64_t>(ModelState::kUploading));
     ASSIGN_OR_RETURN(const std::vector<std::string> models, waiting->Texts());
-    for (const std::string& model : models) RETURN_IF_ERROR(InspectIfComplete(change, tenant, model));
+    for (const std::string& model : models) {
+      RETURN_IF_ERROR(UseModel(change, model));
+      RETURN_IF_ERROR(InspectIfComplete(change, tenant, model));
+    }
     return absl::OkStatus();
   });
-}
-
-absl::StatusOr<std::vector<std::string>> Catalogue::CollectBlobs(Change& change) {
-  return change.sql
-      .Prepare(
-          "DELETE FROM blobs WHERE NOT EXISTS"
-          " (SELECT 1 FROM model_files f JOIN models m ON m.id=f.model_id"
-          "  WHERE m.tenant=blobs.tenant AND f.sha256=blobs.sha256 AND f.size=blobs.size) AND NOT EXISTS"
-          " (SELECT 1 FROM job_artifacts a JOIN jobs j ON j.id=a.job_id"
-          "  WHERE j.tenant=blobs.tenant AND a.sha256=blobs.sha256 AND a.size=blobs.size)"
-          " RETURNING object_key")
-      ->Texts();
-}
-
-absl::StatusOr<std::vector<std::string>> Catalogue::DropUploads(Change& change) {
-  return change.sql
-      .Prepare(
-          "DELETE FROM uploads WHERE NOT EXISTS"
-          " (SELECT 1 FROM model_files f JOIN models m ON m.id=f.model_id"
-          "  WHERE m.tenant=uploads.tenant AND f.sha256=uploads.sha256 AND f.size=uploads.size)"
-          " RETURNING id")
-      ->Texts();
 }
 
 }  // namespace quantd

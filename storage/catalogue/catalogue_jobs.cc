@@ -1,5 +1,4 @@
 #include "absl/strings/str_cat.h"
-#include "base/random_id.h"
 #include "base/status.h"
 #include "storage/catalogue/catalogue.h"
 #include "storage/catalogue/page_token.h"
@@ -19,56 +18,13 @@ std::optional<absl::Time> OptionalTime(const Statement& row, int column) {
 
 }  // namespace
 
-absl::StatusOr<JobRecord> Catalogue::CreateJob(const std::string& tenant, const NewJob& job) {
-  return Transact([&](Change& change) -> absl::StatusOr<JobRecord> {
-    if (!job.request_id.empty()) {
-      auto find = change.sql.Prepare("SELECT id FROM jobs WHERE tenant=? AND request_id=?");
-      find->BindAll(tenant, job.request_id);
-      ASSIGN_OR_RETURN(bool found, find->Step());
-      if (found) {
-        ASSIGN_OR_RETURN(JobRecord earlier, ReadJob(change.sql, find->Text(0)));
-        if (earlier.model_id != job.model_id || earlier.targets_blob != job.targets_blob ||
-            earlier.labels != job.labels || earlier.priority != job.priority)
-          return InvalidField("request_id", "was used for another job");
-        return earlier;
-      }
-    }
-    RETURN_IF_ERROR(LockModel(change, job.model_id));
-    ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, job.model_id));
-    if (model.state != ModelState::kReady)
-      return PreconditionFailed(absl::StrCat("models/", job.model_id), "is not READY");
-    const std::string id = RandomId();
-    RETURN_IF_ERROR(InsertJob(change, tenant, id, job));
-    RETURN_IF_ERROR(AddEvent(change, id, EventType::kCreated, ""));
-    RETURN_IF_ERROR(
-        QueueTask(change, {RandomId(), tenant, TaskKind::kQuantize, job.model_id, id, "", job.priority}));
-    return ReadJob(change.sql, id);
-  });
-}
-
-absl::Status Catalogue::InsertJob(Change& change, const std::string& tenant, const std::string& id,
-                                  const NewJob& job) {
-  const int64_t now = absl::ToUnixMicros(change.sql.Now());
-  RETURN_IF_ERROR(
-      change.sql
-          .Prepare("INSERT INTO jobs(id, tenant, model_id, targets, state, create_time, use_time, priority,"
-                   " request_id) VALUES (?,?,?,?,?,?,?,?,nullif(?,''))")
-          ->BindAll(id, tenant, job.model_id, job.targets_blob, static_cast<int64_t>(JobState::kQueued), now,
-                    now, static_cast<int64_t>(job.priority), job.request_id)
-          .Run());
-  for (const auto& [key, value] : job.labels) {
-    RETURN_IF_ERROR(
-        change.sql.Prepare("INSERT INTO job_labels VALUES (?,?,?)")->BindAll(id, key, value).Run());
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string& id) {
   auto find = sql.Prepare(
       "SELECT model_id, targets, state, cancel_requested, create_time, start_time, end_time, attempt, stage, "
       "tensors_done,"
       " tensors_total, bytes_done, bytes_total, error_code, error, result, revision, error_field, tenant, "
-      "priority FROM jobs WHERE id=?");
+      "priority, "
+      "cached FROM jobs WHERE id=?");
   find->BindAll(id);
   ASSIGN_OR_RETURN(bool found, find->Step());
   if (!found) return ResourceNotFound("job", absl::StrCat("jobs/", id));
@@ -90,6 +46,7 @@ absl::StatusOr<JobRecord> Catalogue::ReadJob(Transaction& sql, const std::string
   job.error_field = find->Text(17);
   job.tenant = find->Text(18);
   job.priority = static_cast<int>(find->Integer(19));
+  job.cached = find->Integer(20) != 0;
   auto labels = sql.Prepare("SELECT key, value FROM job_labels WHERE job_id=?");
   labels->BindAll(id);
   for (;;) {
@@ -168,7 +125,8 @@ absl::StatusOr<std::vector<std::string>> Catalogue::DeleteJob(const std::string&
     if (!IsEnded(job.state))
       return PreconditionFailed(absl::StrCat("jobs/", id), "has not ended: cancel it first");
     RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM jobs WHERE id=?")->BindAll(id).Run());
-    return CollectBlobs(change);
+    ASSIGN_OR_RETURN(Dropped dropped, CollectBlobs(change));
+    return std::move(dropped.object_keys);
   });
 }
 
@@ -211,13 +169,15 @@ absl::Status Catalogue::EndJob(Change& change, const std::string& job_id, JobSta
                                const absl::Status& error) {
   const bool failed = state == JobState::kFailed;
   const std::string message(error.message());
-  RETURN_IF_ERROR(
-      change.sql
-          .Prepare("UPDATE jobs SET state=?, end_time=?, error_code=?, error=?, error_field=? WHERE id=?")
-          ->BindAll(static_cast<int64_t>(state), absl::ToUnixMicros(change.sql.Now()),
-                    static_cast<int64_t>(failed ? error.raw_code() : 0), failed ? message : std::string(),
-                    failed ? FieldOf(error).value_or("") : std::string(), job_id)
-          .Run());
+  const int64_t now = absl::ToUnixMicros(change.sql.Now());
+  RETURN_IF_ERROR(change.sql
+                      .Prepare("UPDATE jobs SET state=?, end_time=?, use_time=?, error_code=?, error=?, "
+                               "error_field=? WHERE id=?")
+                      ->BindAll(static_cast<int64_t>(state), now, now,
+                                static_cast<int64_t>(failed ? error.raw_code() : 0),
+                                failed ? message : std::string(),
+                                failed ? FieldOf(error).value_or("") : std::string(), job_id)
+                      .Run());
   const EventType type = state == JobState::kSucceeded ? EventType::kSucceeded
                          : failed                      ? EventType::kFailed
                                                        : EventType::kCancelled;

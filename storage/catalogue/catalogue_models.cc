@@ -55,6 +55,7 @@ absl::StatusOr<ModelRecord> Catalogue::CreateModel(const std::string& tenant, co
     }
     // Not before: a model of many files must not hold up everybody while it is written.
     RETURN_IF_ERROR(LockContent(change));
+    RETURN_IF_ERROR(CheckStoredBytes(change.sql, tenant, 0));
     RETURN_IF_ERROR(InspectIfComplete(change, tenant, id));
     return ReadModel(change.sql, id);
   });
@@ -72,6 +73,12 @@ absl::Status Catalogue::InspectIfComplete(Change& change, const std::string& ten
                       ->BindAll(static_cast<int64_t>(ModelState::kInspecting), model_id)
                       .Run());
   return QueueTask(change, {RandomId(), tenant, TaskKind::kInspect, model_id, "", ""});
+}
+
+absl::Status Catalogue::UseModel(Change& change, const std::string& id) {
+  return change.sql.Prepare("UPDATE models SET use_time=? WHERE id=?")
+      ->BindAll(absl::ToUnixMicros(change.sql.Now()), id)
+      .Run();
 }
 
 absl::StatusOr<ModelRecord> Catalogue::ReadModel(Transaction& sql, const std::string& id) {
@@ -146,7 +153,8 @@ absl::StatusOr<Unneeded> Catalogue::DeleteModel(const std::string& tenant, const
     }
     RETURN_IF_ERROR(change.sql.Prepare("DELETE FROM models WHERE id=?")->BindAll(id).Run());
     Unneeded unneeded;
-    ASSIGN_OR_RETURN(unneeded.object_keys, CollectBlobs(change));
+    ASSIGN_OR_RETURN(Dropped dropped, CollectBlobs(change));
+    unneeded.object_keys = std::move(dropped.object_keys);
     ASSIGN_OR_RETURN(unneeded.upload_ids, DropUploads(change));
     return unneeded;
   });

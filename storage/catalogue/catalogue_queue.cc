@@ -83,13 +83,26 @@ absl::Status TakeTurn(Transaction& sql, const Lane& lane, const Turn& turn, doub
       .Run();
 }
 
+absl::Status MakeShare(Transaction& sql, const Lane& lane, const std::string& tenant) {
+  return sql.Prepare("INSERT INTO shares VALUES (?,?,0,0) ON CONFLICT DO NOTHING")
+      ->BindAll(tenant, lane.number)
+      .Run();
+}
+
 }  // namespace
+
+absl::Status Catalogue::LockJobShare(Change& change, const std::string& tenant) {
+  RETURN_IF_ERROR(MakeShare(change.sql, kJobs, tenant));
+  return change.sql
+      .Prepare(
+          absl::StrCat("SELECT tenant FROM shares WHERE tenant=? AND lane=?", change.sql.dialect().lock_rows))
+      ->BindAll(tenant, kJobs.number)
+      .Run();
+}
 
 absl::Status Catalogue::QueueTask(Change& change, const TaskRecord& task) {
   change.news.task_queued = true;
-  RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO shares VALUES (?,?,0,0) ON CONFLICT DO NOTHING")
-                      ->BindAll(task.tenant, LaneOf(task.kind).number)
-                      .Run());
+  RETURN_IF_ERROR(MakeShare(change.sql, LaneOf(task.kind), task.tenant));
   return change.sql
       .Prepare(
           "INSERT INTO tasks(id, tenant, kind, model_id, job_id, targets, priority)"
@@ -109,7 +122,8 @@ absl::StatusOr<bool> Catalogue::MayRunMore(Transaction& sql, const std::string& 
 }
 
 absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vector<TaskKind>& kinds,
-                                                                const std::string& worker_id) {
+                                                                const std::string& worker_id,
+                                                                const std::string& engine_version) {
   const std::string wanted = absl::StrJoin(
       kinds, ",", [](std::string* out, TaskKind kind) { absl::StrAppend(out, static_cast<int>(kind)); });
   return Transact([&](Change& change) -> absl::StatusOr<std::optional<LeaseRecord>> {
@@ -126,7 +140,7 @@ absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vecto
         }
         ASSIGN_OR_RETURN(std::optional<LeaseRecord> lease, NextTask(change.sql, *lane, wanted, turn.tenant));
         if (!lease.has_value()) continue;
-        RETURN_IF_ERROR(StartJob(change, *lease));
+        RETURN_IF_ERROR(StartJob(change, *lease, engine_version));
         RETURN_IF_ERROR(TakeTurn(change.sql, *lane, turn, LimitsOf(turn.tenant).weight));
         RETURN_IF_ERROR(GiveLease(change, *lease, worker_id));
         return lease;
@@ -136,14 +150,15 @@ absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vecto
   });
 }
 
-absl::Status Catalogue::StartJob(Change& change, const LeaseRecord& lease) {
+absl::Status Catalogue::StartJob(Change& change, const LeaseRecord& lease,
+                                 const std::string& engine_version) {
   if (lease.task.kind != TaskKind::kQuantize) return absl::OkStatus();
   RETURN_IF_ERROR(change.sql
                       .Prepare("UPDATE jobs SET state=?, start_time=?, attempt=?, stage='', tensors_done=0,"
-                               " bytes_done=0 WHERE id=?")
+                               " bytes_done=0, engine=? WHERE id=?")
                       ->BindAll(static_cast<int64_t>(JobState::kRunning),
                                 absl::ToUnixMicros(change.sql.Now()), static_cast<int64_t>(lease.attempt),
-                                lease.task.job_id)
+                                engine_version, lease.task.job_id)
                       .Run());
   return AddEvent(change, lease.task.job_id, EventType::kStarted, "");
 }

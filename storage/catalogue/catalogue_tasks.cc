@@ -1,3 +1,6 @@
+#include <set>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/random_id.h"
@@ -45,6 +48,38 @@ absl::Status StoredError(int64_t code, const std::string& message, const std::st
   return WithField(absl::Status(known, message), field);
 }
 
+// Of those artifacts that are no blobs of the tenant yet.
+absl::StatusOr<int64_t> BytesOfNew(Transaction& sql, const std::string& tenant,
+                                   const std::vector<ArtifactRecord>& artifacts) {
+  std::set<std::pair<std::string, int64_t>> seen;
+  int64_t bytes = 0;
+  for (const ArtifactRecord& artifact : artifacts) {
+    const BlobId& blob = artifact.blob;
+    if (!seen.insert({blob.sha256, blob.size}).second) continue;
+    auto find = sql.Prepare("SELECT 1 FROM blobs WHERE tenant=? AND sha256=? AND size=?");
+    find->BindAll(tenant, blob.sha256, blob.size);
+    ASSIGN_OR_RETURN(const bool known, find->Step());
+    if (!known) bytes += blob.size;
+  }
+  return bytes;
+}
+
+// Blobs that exist already keep their object; returns the keys that are not needed for that reason.
+absl::StatusOr<std::vector<std::string>> KeepArtifacts(Transaction& sql, const TaskRecord& task,
+                                                       const std::vector<ArtifactRecord>& artifacts) {
+  std::vector<std::string> superfluous;
+  for (const auto& [blob, key] : artifacts) {
+    auto insert = sql.Prepare("INSERT INTO blobs VALUES (?,?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
+    ASSIGN_OR_RETURN(const std::vector<std::string> added,
+                     insert->BindAll(blob.sha256, blob.size, key, task.tenant).Texts());
+    if (added.empty()) superfluous.push_back(key);
+    RETURN_IF_ERROR(sql.Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
+                        ->BindAll(task.job_id, blob.sha256, blob.size)
+                        .Run());
+  }
+  return superfluous;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& tenant, const std::string& model_id,
@@ -54,6 +89,7 @@ absl::StatusOr<std::string> Catalogue::QueuePlan(const std::string& tenant, cons
     ASSIGN_OR_RETURN(ModelRecord model, ReadModelOf(change.sql, tenant, model_id));
     if (model.state != ModelState::kReady)
       return PreconditionFailed(absl::StrCat("models/", model_id), "is not READY");
+    RETURN_IF_ERROR(UseModel(change, model_id));
     const std::string id = RandomId();
     RETURN_IF_ERROR(QueueTask(change, {id, tenant, TaskKind::kPlan, model_id, "", targets_blob}));
     return id;
@@ -148,28 +184,27 @@ absl::Status Catalogue::CompletePlan(const std::string& task_id, int64_t token,
   });
 }
 
-absl::StatusOr<std::vector<std::string>> Catalogue::CompleteJob(
-    const std::string& task_id, int64_t token, const std::string& result_blob,
-    const std::vector<ArtifactRecord>& artifacts) {
-  return Transact([&](Change& change) -> absl::StatusOr<std::vector<std::string>> {
+absl::StatusOr<JobCompletion> Catalogue::CompleteJob(const std::string& task_id, int64_t token,
+                                                     const std::string& result_blob,
+                                                     const std::vector<ArtifactRecord>& artifacts) {
+  return Transact([&](Change& change) -> absl::StatusOr<JobCompletion> {
     RETURN_IF_ERROR(LockContent(change));
-    ASSIGN_OR_RETURN(TaskRecord task, CheckToken(change, task_id, token));
-    std::vector<std::string> superfluous;
-    for (const auto& [blob, key] : artifacts) {
-      auto insert =
-          change.sql.Prepare("INSERT INTO blobs VALUES (?,?,?,?) ON CONFLICT DO NOTHING RETURNING sha256");
-      ASSIGN_OR_RETURN(const std::vector<std::string> added,
-                       insert->BindAll(blob.sha256, blob.size, key, task.tenant).Texts());
-      if (added.empty()) superfluous.push_back(key);
-      RETURN_IF_ERROR(change.sql.Prepare("INSERT INTO job_artifacts VALUES (?,?,?) ON CONFLICT DO NOTHING")
-                          ->BindAll(task.job_id, blob.sha256, blob.size)
-                          .Run());
+    ASSIGN_OR_RETURN(const TaskRecord task, CheckToken(change, task_id, token));
+    ASSIGN_OR_RETURN(const int64_t more, BytesOfNew(change.sql, task.tenant, artifacts));
+    JobCompletion completion;
+    completion.outcome = CheckStoredBytes(change.sql, task.tenant, more);
+    if (absl::IsResourceExhausted(completion.outcome)) {
+      for (const ArtifactRecord& artifact : artifacts) completion.superfluous.push_back(artifact.object_key);
+      RETURN_IF_ERROR(EndTask(change, task, completion.outcome));
+      return completion;
     }
+    RETURN_IF_ERROR(completion.outcome);
+    ASSIGN_OR_RETURN(completion.superfluous, KeepArtifacts(change.sql, task, artifacts));
     RETURN_IF_ERROR(
         change.sql.Prepare("UPDATE jobs SET result=? WHERE id=?")->BindAll(result_blob, task.job_id).Run());
     RETURN_IF_ERROR(RemoveTask(change, task_id));
     RETURN_IF_ERROR(EndJob(change, task.job_id, JobState::kSucceeded, absl::OkStatus()));
-    return superfluous;
+    return completion;
   });
 }
 

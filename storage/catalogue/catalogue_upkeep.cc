@@ -61,8 +61,9 @@ absl::Status Catalogue::DropAllPlans() {
 absl::StatusOr<std::vector<std::string>> Catalogue::UnusedArtifacts(
     const std::vector<std::string>& object_keys) {
   return Read([&](Transaction& sql) -> absl::StatusOr<std::vector<std::string>> {
-    ASSIGN_OR_RETURN(const std::vector<std::string> blobs,
-                     sql.Prepare("SELECT object_key FROM blobs")->Texts());
+    ASSIGN_OR_RETURN(
+        const std::vector<std::string> blobs,
+        sql.Prepare("SELECT object_key FROM blobs UNION ALL SELECT object_key FROM garbage")->Texts());
     const std::set<std::string> kept(blobs.begin(), blobs.end());
     ASSIGN_OR_RETURN(
         const std::vector<std::string> tokens,
@@ -83,8 +84,9 @@ absl::StatusOr<std::vector<std::string>> Catalogue::UnknownObjects(
   return Read([&](Transaction& sql) -> absl::StatusOr<std::vector<std::string>> {
     std::vector<std::string> unknown;
     for (const std::string& key : object_keys) {
-      auto find = sql.Prepare("SELECT 1 FROM blobs WHERE object_key=?");
-      find->BindAll(key);
+      auto find = sql.Prepare(
+          "SELECT 1 FROM blobs WHERE object_key=? UNION ALL SELECT 1 FROM garbage WHERE object_key=?");
+      find->BindAll(key, key);
       ASSIGN_OR_RETURN(bool found, find->Step());
       if (!found) unknown.push_back(key);
     }

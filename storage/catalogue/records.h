@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace quantd {
@@ -42,6 +43,27 @@ struct UploadRecord {
 struct Unneeded {
   std::vector<std::string> object_keys;
   std::vector<std::string> upload_ids;
+};
+
+// How long what nobody uses is kept; zero is for ever.
+struct Retention {
+  absl::Duration artifacts;  // of ended jobs, since they ended or were fetched; their jobs go with them
+  absl::Duration models;     // since they were made, planned for, or used by a job
+  absl::Duration
+      uploads;  // of models whose files are not all there, since bytes came; their models go with them
+};
+
+// What a collection takes away.
+struct Collection {
+  struct Record {
+    std::string tenant;
+    std::string id;
+  };
+  std::vector<Record> models;
+  std::vector<Record> jobs;
+  std::vector<std::string> upload_ids;
+  int64_t objects = 0;  // of blobs that nothing needs any more, and their bytes
+  int64_t object_bytes = 0;
 };
 
 enum class ModelState { kUploading = 1, kInspecting = 2, kReady = 3, kFailed = 4 };
@@ -88,6 +110,7 @@ struct JobRecord {
   std::string targets_blob;
   std::map<std::string, std::string> labels;
   int priority = 0;
+  bool cached = false;  // has the artifacts of an earlier equal job
   JobState state = JobState::kQueued;
   bool cancel_requested = false;
   absl::Time create_time;
@@ -133,6 +156,10 @@ struct NewJob {
   std::map<std::string, std::string> labels{};
   std::string request_id{};  // may be empty
   int priority = 0;          // before age, among the tenant's own jobs; the larger one is first
+  // Equal ones of one model's sources and one engine write the same bytes; empty: nobody knows.
+  std::string recipe{};
+  std::string engine{};   // version that is to run it, for the cache
+  bool use_cache = true;  // ends at once with the artifacts of an earlier equal job
 };
 
 // An event as it happened.
@@ -180,6 +207,12 @@ struct TokenRecord {
   absl::Time create_time;
   std::optional<absl::Time> expire_time;
   std::optional<absl::Time> revoke_time;
+};
+
+// What became of a job that its worker completed.
+struct JobCompletion {
+  std::vector<std::string> superfluous;  // object keys, of blobs that were there already or are not kept
+  absl::Status outcome;                  // why it failed though its worker succeeded
 };
 
 // Counts at one moment, for metrics.

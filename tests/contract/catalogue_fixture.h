@@ -13,6 +13,7 @@
 namespace quantd {
 
 inline constexpr char kTenant[] = "team-a";
+inline constexpr char kEngine[] = "1";  // the workers' version
 
 // A catalogue in a database of its own.
 class CatalogueTestBase : public testing::Test {
@@ -50,14 +51,14 @@ class CatalogueTestBase : public testing::Test {
   }
 
   LeaseRecord Lease(TaskKind kind) {
-    auto lease = catalogue_->LeaseTask({kind}, "worker");
+    auto lease = catalogue_->LeaseTask({kind}, "worker", kEngine);
     EXPECT_TRUE(lease.ok()) << lease.status();
     EXPECT_TRUE(lease->has_value());
     return lease->value_or(LeaseRecord{});
   }
 
   bool HasTask(TaskKind kind) {
-    auto lease = catalogue_->LeaseTask({kind}, "worker");
+    auto lease = catalogue_->LeaseTask({kind}, "worker", kEngine);
     return lease.ok() && lease->has_value();
   }
 

@@ -104,9 +104,9 @@ TEST_P(QueueTest, ShortTasksHaveTurnsOfTheirOwnAndComeFirst) {
   Queue("a", a, 1);
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(catalogue_->QueuePlan("a", a, "t").ok());
   const std::vector<TaskKind> all = {TaskKind::kQuantize, TaskKind::kInspect, TaskKind::kPlan};
-  EXPECT_EQ((*catalogue_->LeaseTask(all, "worker"))->task.kind, TaskKind::kPlan);
+  EXPECT_EQ((*catalogue_->LeaseTask(all, "worker", kEngine))->task.kind, TaskKind::kPlan);
   ASSERT_TRUE(catalogue_->QueuePlan("b", b, "t").ok());
-  EXPECT_EQ((*catalogue_->LeaseTask(all, "worker"))->task.tenant, "b");
+  EXPECT_EQ((*catalogue_->LeaseTask(all, "worker", kEngine))->task.tenant, "b");
 }
 
 INSTANTIATE_TEST_SUITE_P(Databases, QueueTest, testing::ValuesIn(kDatabaseKinds), NameOf);

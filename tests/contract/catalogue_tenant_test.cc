@@ -163,8 +163,8 @@ TEST_P(TenantTest, EqualArtifactsOfTwoTenantsAreKeptTwice) {
   ASSERT_TRUE(catalogue_->CreateJob(kOther, {model->id, "t", {}, ""}).ok());
   const LeaseRecord theirs = Lease(TaskKind::kQuantize);
   EXPECT_EQ(theirs.task.tenant, kOther);
-  const auto superfluous = catalogue_->CompleteJob(theirs.task.id, theirs.token, "", {{Blob('b'), "theirs"}});
-  EXPECT_TRUE(superfluous->empty());
+  const auto completion = catalogue_->CompleteJob(theirs.task.id, theirs.token, "", {{Blob('b'), "theirs"}});
+  EXPECT_TRUE(completion->superfluous.empty());
   EXPECT_EQ(*catalogue_->FindBlob(kOther, Blob('b')), "theirs");
 }
 

@@ -89,9 +89,9 @@ TEST_P(CatalogueTest, AJobRunsAndSucceeds) {
 TEST_P(CatalogueTest, AnArtifactThatIsThereAlreadyIsNotKeptTwice) {
   QueuedJob();
   const LeaseRecord lease = Lease(TaskKind::kQuantize);
-  auto superfluous =
+  auto completion =
       catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), "one"}, {Blob('b'), "two"}});
-  EXPECT_EQ(*superfluous, (std::vector<std::string>{"two"}));
+  EXPECT_EQ(completion->superfluous, (std::vector<std::string>{"two"}));
 }
 
 TEST_P(CatalogueTest, ALostWorkersJobIsTriedAgainAndItsTokenIsStale) {
@@ -311,7 +311,10 @@ TEST_P(CatalogueTest, ArtifactsAreUnusedUnlessAJobHasThemOrALeaseWritesThem) {
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
   ASSERT_TRUE(catalogue_->CompleteJob(lease.task.id, lease.token, "", {{Blob('b'), key(lease.token)}}).ok());
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
+  // What is garbage goes as such, when its grace has passed.
   ASSERT_TRUE(catalogue_->DeleteJob(kTenant, job).ok());
+  EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), (std::vector<std::string>{key(lost.token)}));
+  ASSERT_TRUE(catalogue_->ForgetGarbage({key(lease.token)}).ok());
   EXPECT_EQ(*catalogue_->UnusedArtifacts(keys), keys);
 }
 
@@ -362,7 +365,7 @@ TEST_P(CatalogueTest, ManyThreadsLeaseEachTaskOnce) {
   for (auto& mine : leased) {
     threads.emplace_back([&] {
       for (;;) {
-        auto lease = catalogue_->LeaseTask({TaskKind::kQuantize}, "worker");
+        auto lease = catalogue_->LeaseTask({TaskKind::kQuantize}, "worker", kEngine);
         if (!lease.ok() || !lease->has_value()) return;
         mine.push_back(**lease);
       }

@@ -57,7 +57,7 @@ TEST_F(PostgresCatalogueTest, TwoServersLeaseEachTaskOnce) {
   Together(kThreads, [&](int i) {
     Catalogue& server = i % 2 == 0 ? *catalogue_ : *other;
     while (leased[static_cast<size_t>(i)].size() < kJobs) {
-      const auto lease = server.LeaseTask({TaskKind::kQuantize}, absl::StrCat("worker ", i));
+      const auto lease = server.LeaseTask({TaskKind::kQuantize}, absl::StrCat("worker ", i), kEngine);
       ASSERT_TRUE(lease.ok()) << lease.status();
       if (!lease->has_value()) return;
       leased[static_cast<size_t>(i)].push_back(**lease);
@@ -96,7 +96,7 @@ TEST_F(PostgresCatalogueTest, ServersWorkOnTheSameJobsWithoutDeadlock) {
             << deleted;
       }
       ASSERT_TRUE(server.ExpireLeases().ok());
-      const auto lease = server.LeaseTask({TaskKind::kQuantize}, "worker");
+      const auto lease = server.LeaseTask({TaskKind::kQuantize}, "worker", kEngine);
       ASSERT_TRUE(lease.ok()) << lease.status();
       if (lease->has_value()) {
         const auto& [task, token, attempt] = **lease;

@@ -14,7 +14,7 @@ namespace {
 
 struct Ended {
   int code = 0;
-  std::string output;  // both streams
+  std::string output;  // both streams, unless errors went elsewhere
 };
 
 class ClientIdentityTest : public IdentityTest {
@@ -34,11 +34,12 @@ class ClientIdentityTest : public IdentityTest {
     return folder_ + "/" + name;
   }
 
-  Ended Quantctl(const std::string& arguments, const std::string& token_file = "") const {
+  Ended Quantctl(const std::string& arguments, const std::string& token_file = "",
+                 const std::string& errors = "2>&1") const {
     std::string command =
         Program("quantctl") + " --server " + server_.address() + " --ca " + folder_ + "/ca.pem ";
     if (!token_file.empty()) command += "--token-file " + token_file + " ";
-    FILE* pipe = ::popen((command + arguments + " 2>&1").c_str(), "r");
+    FILE* pipe = ::popen((command + arguments + " " + errors).c_str(), "r");
     Ended ended;
     for (int c = 0; (c = std::fgetc(pipe)) != EOF;) ended.output.push_back(static_cast<char>(c));
     ended.code = WEXITSTATUS(::pclose(pipe));
@@ -87,9 +88,9 @@ TEST_F(ClientIdentityTest, AJobOverTls) {
 
 TEST_F(ClientIdentityTest, TokensAreMadeListedAndRevoked) {
   const std::string admin = TokenFile("admin-token", admin_);
-  const Ended created = Quantctl(
-      "admin token create --tenant team-a --role viewer --name 'a dashboard' --expires 90d 2>/dev/null",
-      admin);
+  const Ended created =
+      Quantctl("admin token create --tenant team-a --role viewer --name 'a dashboard' --expires 90d", admin,
+               "2>/dev/null");
   ASSERT_EQ(created.code, 0) << created.output;
   ASSERT_THAT(created.output, testing::MatchesRegex("qt_[0-9a-z]{16}_[0-9a-f]{64}\n"));
   const std::string viewer = TokenFile("viewer-token", created.output);

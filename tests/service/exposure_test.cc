@@ -1,7 +1,9 @@
 // What quantd refuses to start with, and says about it.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/support/certificate_authority.h"

@@ -47,6 +47,7 @@ constexpr Method kMethods[] = {
     {"/google.bytestream.ByteStream/Read", kViewers, "resource_name: '$BLOB'", true},
     {"/google.bytestream.ByteStream/Write", kSubmitters, "resource_name: '$UPLOAD' data: 'x'", true},
     {"/google.bytestream.ByteStream/QueryWriteStatus", kSubmitters, "resource_name: '$UPLOAD'", true},
+    {"/quantd.v1.AdminService/CollectGarbage", kAdmins, "dry_run: true", false},
     {"/quantd.v1.AdminService/CreateToken", kAdmins, "role: 'nobody'", false},
     {"/quantd.v1.AdminService/ListTokens", kAdmins, "", false},
     {"/quantd.v1.AdminService/RevokeToken", kAdmins, "name: 'tokens/none'", false},

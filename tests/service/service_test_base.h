@@ -12,6 +12,7 @@
 #include "google/bytestream/bytestream.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "quantd/v1/admin_service.grpc.pb.h"
 #include "quantd/v1/capability_service.grpc.pb.h"
 #include "quantd/v1/job_service.grpc.pb.h"
 #include "quantd/v1/model_service.grpc.pb.h"
@@ -36,6 +37,7 @@ class ServiceTest : public testing::Test {
     workers_ = v1::WorkerService::NewStub(server_.channel());
     bytes_ = google::bytestream::ByteStream::NewStub(server_.channel());
     capabilities_ = v1::CapabilityService::NewStub(server_.channel());
+    admin_ = v1::AdminService::NewStub(server_.channel());
   }
   void CrashAndRestart() {
     server_.Kill();
@@ -248,6 +250,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<v1::WorkerService::Stub> workers_;
   std::unique_ptr<google::bytestream::ByteStream::Stub> bytes_;
   std::unique_ptr<v1::CapabilityService::Stub> capabilities_;
+  std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
 }  // namespace quantd

@@ -191,26 +191,26 @@ TEST_F(AccessTest, LocalWorkersHaveATokenThatIsKeptNowhere) {
 }
 
 TEST_F(AccessTest, LimitsAreTheFiles) {
-  EXPECT_EQ(access_->LimitsOf("team-a").queued_jobs, 7);
-  EXPECT_EQ(access_->LimitsOf("nobody").queued_jobs, 0);
+  EXPECT_EQ(access_->LimitsOf("team-a")->queued_jobs, 7);
+  EXPECT_FALSE(access_->LimitsOf("nobody").has_value());
   EXPECT_THAT(*access_->tenants(), testing::UnorderedElementsAre("default", "team-a", "team-b"));
 }
 
 TEST_F(AccessTest, AChangedFileCountsAndAWrongOneDoesNot) {
   WriteFile(folder_ + "/access.json", R"({"tenants": {"team-a": {"queued_jobs": 8}}})");
   access_->Refresh();
-  EXPECT_EQ(access_->LimitsOf("team-a").queued_jobs, 8);
+  EXPECT_EQ(access_->LimitsOf("team-a")->queued_jobs, 8);
   EXPECT_EQ(CodeOf({.certificate_names = {"spiffe://team-a/ci"}}), absl::StatusCode::kPermissionDenied);
   EXPECT_TRUE(absl::IsUnauthenticated(CheckToken(Jwt("b:x")).status()));
   WriteFile(folder_ + "/access.json", "{");
   access_->Refresh();
-  EXPECT_EQ(access_->LimitsOf("team-a").queued_jobs, 8);
+  EXPECT_EQ(access_->LimitsOf("team-a")->queued_jobs, 8);
   std::filesystem::remove(folder_ + "/access.json");
   access_->Refresh();
-  EXPECT_EQ(access_->LimitsOf("team-a").queued_jobs, 8);
+  EXPECT_EQ(access_->LimitsOf("team-a")->queued_jobs, 8);
   WriteFile(folder_ + "/access.json", R"({"tenants": {"team-a": {"queued_jobs": 9}}})");
   access_->Refresh();
-  EXPECT_EQ(access_->LimitsOf("team-a").queued_jobs, 9);
+  EXPECT_EQ(access_->LimitsOf("team-a")->queued_jobs, 9);
 }
 
 TEST_F(AccessTest, AKeySetThatIsReplacedCounts) {
