@@ -35,6 +35,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   connection->admin = v1::AdminService::NewStub(connection->channel_);
   connection->blobs = v1::BlobService::NewStub(connection->channel_);
   connection->bytes = google::bytestream::ByteStream::NewStub(connection->channel_);
+  connection->health = grpc::health::v1::Health::NewStub(connection->channel_);
   return connection;
 }
 

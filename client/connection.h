@@ -12,6 +12,7 @@
 #include "client/retry.h"
 #include "credentials/caller_credentials.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "quantd/v1/admin_service.grpc.pb.h"
 #include "quantd/v1/blob_service.grpc.pb.h"
 #include "quantd/v1/capability_service.grpc.pb.h"
@@ -51,6 +52,7 @@ class Connection {
   std::unique_ptr<v1::AdminService::Stub> admin;
   std::unique_ptr<v1::BlobService::Stub> blobs;
   std::unique_ptr<google::bytestream::ByteStream::Stub> bytes;
+  std::unique_ptr<grpc::health::v1::Health::Stub> health;
 
  private:
   Connection() = default;

@@ -30,6 +30,7 @@ void AddCommands(CLI::App& app, GlobalFlags& flags, Action& action) {
   AddJobs(app, flags, action);
   AddFetch(app, flags, action);
   AddInspect(app, flags, action);
+  AddHealth(app, flags, action);
   AddAdmin(app, flags, action);
   AddVersion(app, flags, action);
   AddCompletion(app, action);

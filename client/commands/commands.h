@@ -35,6 +35,7 @@ void AddFetch(CLI::App& app, GlobalFlags& flags, Action& action);
 // Below `admin`.
 void AddTokens(CLI::App& admin, GlobalFlags& flags, Action& action);
 void AddInspect(CLI::App& app, GlobalFlags& flags, Action& action);
+void AddHealth(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddVersion(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddAdmin(CLI::App& app, GlobalFlags& flags, Action& action);
 void AddCompletion(CLI::App& app, Action& action);

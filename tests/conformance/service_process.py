@@ -1,5 +1,6 @@
 """quantd with its worker in a folder, and quantctl beside it, as a user runs them."""
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -24,6 +25,14 @@ class Service:
     def make_disk_slow(self):
         """From here on no job ends by itself (tests/support/slow_disk.cc)."""
         (self.data_dir / "slow").touch()
+
+    def make_disk_fast(self):
+        (self.data_dir / "slow").unlink()
+
+    def kill_worker(self):
+        for thread in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
 
     def stop(self, how=signal.SIGTERM):
         """The exit status; may be called again."""

@@ -226,3 +226,11 @@ def test_bash_completes_commands_flags_and_values(service):
     assert complete("--server", "jobs", "models", "s") == ["show"]
     assert complete("quantize", "--allow") == ["--allow-requantize"]
     assert complete("-o", "j") == ["json"]
+
+
+def test_health_is_for_probes(service):
+    assert service.check("health") == "SERVING"
+    assert json.loads(service.check("-o", "json", "health")) == {"status": "SERVING"}
+    service.stop()
+    result = service.run("health")
+    assert result.returncode == 3 and service.address in result.stderr

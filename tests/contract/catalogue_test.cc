@@ -388,7 +388,8 @@ TEST_P(CatalogueTest, ManyThreadsLeaseEachTaskOnce) {
 TEST_P(CatalogueTest, WorkersAreKnownForAsLongAsTheyReport) {
   const auto names = [&] {
     std::vector<std::string> found;
-    for (const WorkerRecord& worker : *catalogue_->ListWorkers(absl::Minutes(1)))
+    const std::vector<WorkerRecord> workers = *catalogue_->ListWorkers(absl::Minutes(1));
+    for (const WorkerRecord& worker : workers)
       found.push_back(
           absl::StrCat(worker.id, " ", worker.engine_blob, " ", absl::ToInt64Seconds(worker.silence)));
     return found;

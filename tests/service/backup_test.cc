@@ -18,10 +18,11 @@ namespace {
 
 constexpr char kPrograms[] = "/usr/lib/postgresql/15/bin/";
 
-void Run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
+void RunCommand(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
 
 void CopyObjects(ObjectStore& from, ObjectStore& to) {
-  for (const ObjectInfo& object : *from.List("")) {
+  const std::vector<ObjectInfo> objects = *from.List("");
+  for (const ObjectInfo& object : objects) {
     auto file = *from.OpenForRead(object.key);
     auto writer = *to.Create(object.key);
     const std::string bytes = *ReadAll(*file, 1 << 30);
@@ -65,24 +66,25 @@ TEST(Backup, WhatIsRestoredServesTheSameBytes) {
   const auto connection = SharedCluster().Connect(0);
   const v1::ArtifactFile saved = Upload(*connection, std::string(3 << 20, 'b'));
 
-  Run(absl::StrCat(kPrograms, "pg_dump --no-owner --file=", dump, " '", SharedCluster().postgres().Address(),
-                   "'"));
+  RunCommand(absl::StrCat(kPrograms, "pg_dump --no-owner --file=", dump, " '",
+                          SharedCluster().postgres().Address(), "'"));
   // Servers go on meanwhile: the bucket has more than the database knows.
   const v1::ArtifactFile later = Upload(*connection, std::string(1 << 20, 'l'));
   CopyObjects(*SharedCluster().OpenObjects(), **OpenObjectStore(copy));
 
   SharedCluster().Sql("CREATE DATABASE restored");
   const std::string restored = SharedCluster().postgres().Address("dbname=restored");
-  Run(absl::StrCat(kPrograms, "psql --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --file=", dump, " '",
-                   restored, "'"));
+  RunCommand(absl::StrCat(kPrograms, "psql --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --file=", dump,
+                          " '", restored, "'"));
   ServerProcess server({.arguments = {"--catalogue", restored, "--objects", copy}});
   server.Start();
-  const auto other = *Connection::Open({.server = server.address()});
+  const auto other = *Connection::Open({.server = server.address(), .credentials = {}});
   const absl::Status fetched = Fetch(*other, saved, SharedCluster().folder() + "/restored");
   EXPECT_TRUE(fetched.ok()) << fetched;
   EXPECT_TRUE(absl::IsNotFound(Fetch(*other, later, SharedCluster().folder() + "/later")));
   // What only the bucket knew is removed by the start.
-  for (const ObjectInfo& object : *(*OpenObjectStore(copy))->List("blobs"))
+  const std::vector<ObjectInfo> kept = *(*OpenObjectStore(copy))->List("blobs");
+  for (const ObjectInfo& object : kept)
     EXPECT_EQ(object.key.find(later.sha256()), std::string::npos);
 }
 

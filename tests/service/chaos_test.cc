@@ -94,7 +94,7 @@ class SingleMachine {
  public:
   explicit SingleMachine(const std::string& folder) : server_({.workers = 1}) {
     server_.Start();
-    const auto connection = *Connection::Open({.server = server_.address()});
+    const auto connection = *Connection::Open({.server = server_.address(), .credentials = {}});
     for (int team = 0; team < kTeams; ++team) {
       const auto model = UploadCheckpoint(*connection, absl::StrCat(folder, "/", team), "small");
       EXPECT_TRUE(model.ok()) << model.status();
@@ -225,7 +225,8 @@ class ChaosTest : public testing::Test {
     const std::set<std::string> known(rows.begin(), rows.end());
     EXPECT_TRUE(Eventually([&] {
       stored.clear();
-      for (const ObjectInfo& object : *objects->List("")) stored.insert(object.key);
+      const std::vector<ObjectInfo> listed = *objects->List("");
+      for (const ObjectInfo& object : listed) stored.insert(object.key);
       return stored == known;
     })) << testing::PrintToString(stored)
         << " are stored, and known are " << testing::PrintToString(known);

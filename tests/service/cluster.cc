@@ -64,10 +64,12 @@ std::string Cluster::AllAddresses() const {
 }
 
 std::unique_ptr<Connection> Cluster::Connect(int server) {
-  return *Connection::Open({.server = servers_[static_cast<size_t>(server)]->address()});
+  return *Connection::Open({.server = servers_[static_cast<size_t>(server)]->address(), .credentials = {}});
 }
 
-std::unique_ptr<Connection> Cluster::ConnectToAny() { return *Connection::Open({.server = AllAddresses()}); }
+std::unique_ptr<Connection> Cluster::ConnectToAny() {
+  return *Connection::Open({.server = AllAddresses(), .credentials = {}});
+}
 
 std::vector<std::string> Cluster::WorkerArguments() const {
   return {"--server", AllAddresses(), "--objects", objects_url(), "--threads", "1", "--device", "cpu"};

@@ -49,7 +49,7 @@ class PlayedServer final : public v1::BlobService::Service, public google::bytes
   }
 
   std::unique_ptr<Connection> Connect() const {
-    return *Connection::Open({.server = absl::StrCat("127.0.0.1:", port_)});
+    return *Connection::Open({.server = absl::StrCat("127.0.0.1:", port_), .credentials = {}});
   }
   size_t urls_left() const { return urls_.size(); }
   int reads() const { return reads_; }
@@ -180,7 +180,7 @@ TEST_F(PresignedReadsTest, AServerThatGivesNoUrlsReadsWithoutAWord) {
                      "--objects", SharedCluster().objects_url()},
        .environment = Cluster::Environment()});
   server.Start();
-  EXPECT_THAT(Fetch(**Connection::Open({.server = server.address()})), IsEmpty());
+  EXPECT_THAT(Fetch(**Connection::Open({.server = server.address(), .credentials = {}})), IsEmpty());
 }
 
 }  // namespace
