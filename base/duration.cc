@@ -1,5 +1,6 @@
 #include "base/duration.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -11,7 +12,8 @@ absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   const absl::Status wrong =
       absl::InvalidArgumentError(absl::StrCat("\"", shown, "\" is no duration such as 90s, 15m, 12h or 7d"));
   int64_t number = 0;
-  if (text.size() < 2 || !absl::SimpleAtoi(shown.substr(0, shown.size() - 1), &number) || number < 0)
+  if (text.size() < 2 || !absl::ascii_isdigit(static_cast<unsigned char>(shown[shown.size() - 2])) ||
+      !absl::SimpleAtoi(shown.substr(0, shown.size() - 1), &number) || number < 0)
     return wrong;
   constexpr absl::Duration kMost = absl::Hours(24 * 3'652'425LL);
   absl::Duration unit;

@@ -3,6 +3,8 @@
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 
 #include <chrono>
 #include <thread>
@@ -34,6 +36,15 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(2 * kMaxChunkBytes));
 }
 
+// gRPC's library adds reflection to every server of a program that links it.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
+  }
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
@@ -41,15 +52,15 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
                                                               Metrics& metrics) {
   grpc::EnableDefaultHealthCheckService(true);
   std::unique_ptr<GrpcServer> server(new GrpcServer());
-  // First, because reflection goes to every server that is built after it was switched on.
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   if (!options.health_listen.empty()) RETURN_IF_ERROR(server->StartHealth(options.health_listen));
-  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   RETURN_IF_ERROR(server->StartServices(options, services, metrics));
   return server;
 }
 
 absl::Status GrpcServer::StartHealth(const std::string& listen) {
   grpc::ServerBuilder builder;
+  builder.SetOption(std::make_unique<WithoutReflection>());
   int port = 0;
   builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -67,6 +78,7 @@ absl::Status GrpcServer::StartServices(const GrpcServerOptions& options,
       options.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(*options.tls);
   grpc::ServerBuilder builder;
   SetLimits(builder);
+  if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
   int port = 0, worker_port = 0;
   builder.AddListeningPort(options.listen, credentials_, &port);
   if (options.worker_port)

@@ -2,7 +2,10 @@
 
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
 
 namespace quantd {
@@ -48,9 +51,13 @@ absl::StatusCode CodeOf(std::string_view sqlstate) {
 }
 
 // libpq's messages are lines.
-std::string Trim(std::string message) {
-  while (message.ends_with('\n')) message.pop_back();
-  return message;
+// libpq's messages have several lines where several addresses were tried.
+std::string OneLine(std::string_view message) {
+  const std::vector<absl::string_view> lines =
+      absl::StrSplit(absl::string_view(message.data(), message.size()), '\n', absl::SkipWhitespace());
+  return absl::StrJoin(lines, "; ", [](std::string* out, absl::string_view line) {
+    absl::StrAppend(out, absl::StripAsciiWhitespace(line));
+  });
 }
 
 // "a=? AND b=?" as PostgreSQL numbers them. No statement of the catalogue has a question mark in a string.
@@ -104,7 +111,7 @@ absl::StatusOr<std::unique_ptr<PostgresConnection>> PostgresConnection::Connect(
       new PostgresConnection(PQconnectdbParams(kKeywords, values, /*expand_dbname=*/1)));
   if (connection->IsBroken()) {
     return absl::UnavailableError(absl::StrCat("cannot connect to the catalogue: ",
-                                               Trim(PQerrorMessage(connection->connection_.get()))));
+                                               OneLine(PQerrorMessage(connection->connection_.get()))));
   }
   // "relation exists already, skipping" is nothing that a server's log needs.
   PQsetNoticeProcessor(
@@ -159,13 +166,13 @@ absl::StatusOr<PostgresRows> PostgresConnection::Check(PGresult* result) {
   const absl::StatusCode code = IsBroken()            ? absl::StatusCode::kAborted
                                 : sqlstate == nullptr ? absl::StatusCode::kInternal
                                                       : CodeOf(sqlstate);
-  const std::string message = Trim(primary == nullptr ? PQerrorMessage(connection_.get()) : primary);
+  const std::string message = OneLine(primary == nullptr ? PQerrorMessage(connection_.get()) : primary);
   return absl::Status(code, absl::StrCat("catalogue: ", message));
 }
 
 absl::StatusOr<std::vector<std::string>> PostgresConnection::Notifications() {
   if (PQconsumeInput(connection_.get()) == 0)
-    return absl::UnavailableError(absl::StrCat("catalogue: ", Trim(PQerrorMessage(connection_.get()))));
+    return absl::UnavailableError(absl::StrCat("catalogue: ", OneLine(PQerrorMessage(connection_.get()))));
   std::vector<std::string> messages;
   struct Free {
     void operator()(PGnotify* notification) const { PQfreemem(notification); }

@@ -84,8 +84,7 @@ TEST(Backup, WhatIsRestoredServesTheSameBytes) {
   EXPECT_TRUE(absl::IsNotFound(Fetch(*other, later, SharedCluster().folder() + "/later")));
   // What only the bucket knew is removed by the start.
   const std::vector<ObjectInfo> kept = *(*OpenObjectStore(copy))->List("blobs");
-  for (const ObjectInfo& object : kept)
-    EXPECT_EQ(object.key.find(later.sha256()), std::string::npos);
+  for (const ObjectInfo& object : kept) EXPECT_EQ(object.key.find(later.sha256()), std::string::npos);
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ class OnceTest : public testing::Test {
   std::string CreateJob(const std::string& model) {
     v1::CreateJobRequest request;
     request.set_model(model);
+    request.set_no_cache(true);
     v1::Target* target = request.add_targets();
     target->set_format("gguf");
     target->set_scheme("Q8_0");

@@ -9,6 +9,7 @@
 
 #include "google/bytestream/bytestream.pb.h"
 #include "quantd/v1/admin_service.pb.h"
+#include "quantd/v1/blob_service.pb.h"
 #include "quantd/v1/capability_service.pb.h"
 #include "quantd/v1/job_service.pb.h"
 #include "quantd/v1/model_service.pb.h"
@@ -37,6 +38,7 @@ TEST(Policy, EveryMethodHasOneAndEveryOneHasAMethod) {
   // The linker keeps what is used.
   google::bytestream::ReadRequest::descriptor();
   v1::Token::descriptor();
+  v1::BlobUrl::descriptor();
   v1::Capabilities::descriptor();
   v1::Job::descriptor();
   v1::Model::descriptor();
