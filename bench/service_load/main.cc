@@ -84,6 +84,7 @@ class Peer {
   v1::Job CreateJob(const std::string& model) {
     v1::CreateJobRequest request;
     request.set_model(model);
+    request.set_no_cache(true);
     v1::Target* target = request.add_targets();
     target->set_format("toy");
     target->set_scheme("s4");
