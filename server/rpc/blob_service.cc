@@ -17,7 +17,7 @@ absl::Status BlobServiceImpl::MakeUrl(const std::string& tenant, const v1::GetBl
                                       v1::BlobUrl& response) {
   if (!gives_urls_) return absl::UnimplementedError("this server gives no URLs; use ByteStream.Read");
   ASSIGN_OR_RETURN(const BlobId blob, ParseBlobName(request.resource_name()));
-  ASSIGN_OR_RETURN(const std::string key, context_.catalogue.FindBlob(tenant, blob));
+  ASSIGN_OR_RETURN(const std::string key, context_.catalogue.UseBlob(tenant, blob));
   ASSIGN_OR_RETURN(*response.mutable_url(), context_.objects.PresignedUrl(key, kLifetime));
   response.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(absl::Now() + kLifetime));
   return absl::OkStatus();
