@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/status.h"
 #include "client/connection.h"
 
 namespace quantd {
@@ -72,6 +73,25 @@ struct PageFlags {
   // Tells people how to go on; JSON has the token in it.
   void TellNext(const std::string& next_token, bool json) const;
 };
+
+// The page that `page` asks for, or all of them as one; list(context, request, &response) is the call. The
+// answer has the token of what follows.
+template <class Response, class Request, class List>
+absl::StatusOr<Response> ListPages(Connection& connection, Request request, const PageFlags& page,
+                                   List list) {
+  request.set_page_size(page.size);
+  request.set_page_token(page.token);
+  Response all;
+  do {
+    Response next;
+    RETURN_IF_ERROR(
+        connection.Call([&](grpc::ClientContext& context) { return list(&context, request, &next); }));
+    all.MergeFrom(next);
+    all.set_next_page_token(next.next_page_token());
+    request.set_page_token(next.next_page_token());
+  } while (!page.one_page() && !request.page_token().empty());
+  return all;
+}
 
 // KEY=VALUE, repeated. INVALID_ARGUMENT for another form.
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(const std::vector<std::string>& texts);

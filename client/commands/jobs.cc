@@ -83,8 +83,6 @@ void Print(const v1::Job& job) {
 
 absl::StatusOr<v1::ListJobsRequest> MakeRequest(const ListFlags& own) {
   v1::ListJobsRequest request;
-  request.set_page_size(own.page.size);
-  request.set_page_token(own.page.token);
   if (!own.model.empty()) request.set_model(ResourceName("models", own.model));
   if (!own.state.empty()) {
     v1::Job::State state;
@@ -99,15 +97,11 @@ absl::StatusOr<v1::ListJobsRequest> MakeRequest(const ListFlags& own) {
 
 absl::StatusOr<int> List(Connection& connection, v1::ListJobsRequest request, const PageFlags& page,
                          bool json) {
-  v1::ListJobsResponse all;
-  do {
-    v1::ListJobsResponse next;
-    RETURN_IF_ERROR(connection.Call(
-        [&](grpc::ClientContext& context) { return connection.jobs->ListJobs(&context, request, &next); }));
-    all.mutable_jobs()->MergeFrom(next.jobs());
-    all.set_next_page_token(next.next_page_token());
-    request.set_page_token(next.next_page_token());
-  } while (!page.one_page() && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListJobsResponse all,
+                   ListPages<v1::ListJobsResponse>(connection, std::move(request), page,
+                                                   [&](auto* context, const auto& of, auto* next) {
+                                                     return connection.jobs->ListJobs(context, of, next);
+                                                   }));
   if (json) {
     PrintJson(all);
     return kDone;

@@ -23,19 +23,12 @@ absl::StatusOr<int> Upload(Connection& connection, const ModelFlags& own, bool j
 }
 
 absl::StatusOr<int> List(Connection& connection, const PageFlags& page, bool json) {
-  v1::ListModelsRequest request;
-  request.set_page_size(page.size);
-  request.set_page_token(page.token);
-  v1::ListModelsResponse all;
-  do {
-    v1::ListModelsResponse next;
-    RETURN_IF_ERROR(connection.Call([&](grpc::ClientContext& context) {
-      return connection.models->ListModels(&context, request, &next);
-    }));
-    all.mutable_models()->MergeFrom(next.models());
-    all.set_next_page_token(next.next_page_token());
-    request.set_page_token(next.next_page_token());
-  } while (!page.one_page() && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListModelsResponse all,
+                   ListPages<v1::ListModelsResponse>(connection, v1::ListModelsRequest(), page,
+                                                     [&](auto* context, const auto& request, auto* next) {
+                                                       return connection.models->ListModels(context, request,
+                                                                                            next);
+                                                     }));
   if (json) {
     PrintJson(all);
     return kDone;

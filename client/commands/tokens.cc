@@ -61,19 +61,12 @@ absl::StatusOr<int> Create(Connection& connection, const v1::CreateTokenRequest&
 }
 
 absl::StatusOr<int> List(Connection& connection, const PageFlags& page, bool json) {
-  v1::ListTokensRequest request;
-  request.set_page_size(page.size);
-  request.set_page_token(page.token);
-  v1::ListTokensResponse all;
-  do {
-    v1::ListTokensResponse next;
-    RETURN_IF_ERROR(connection.Call([&](grpc::ClientContext& context) {
-      return connection.admin->ListTokens(&context, request, &next);
-    }));
-    all.mutable_tokens()->MergeFrom(next.tokens());
-    all.set_next_page_token(next.next_page_token());
-    request.set_page_token(next.next_page_token());
-  } while (!page.one_page() && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListTokensResponse all,
+                   ListPages<v1::ListTokensResponse>(connection, v1::ListTokensRequest(), page,
+                                                     [&](auto* context, const auto& request, auto* next) {
+                                                       return connection.admin->ListTokens(context, request,
+                                                                                           next);
+                                                     }));
   if (json) {
     PrintJson(all);
     return kDone;
