@@ -21,6 +21,7 @@
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/server_process.h"
+#include "tests/support/toy_engine.h"
 
 namespace quantd {
 namespace {
@@ -82,12 +83,8 @@ class Peer {
   }
 
   v1::Job CreateJob(const std::string& model) {
-    v1::CreateJobRequest request;
-    request.set_model(model);
+    v1::CreateJobRequest request = ToyJobRequest(model);
     request.set_no_cache(true);
-    v1::Target* target = request.add_targets();
-    target->set_format("toy");
-    target->set_scheme("s4");
     grpc::ClientContext context;
     v1::CreateJobResponse response;
     Check(jobs_->CreateJob(&context, request, &response));
@@ -99,10 +96,7 @@ class Peer {
     request.set_worker_id("bench");
     request.add_kinds(kind);
     request.mutable_wait()->set_seconds(30);
-    v1::Format* format = request.mutable_engine()->add_formats();
-    format->set_name("toy");
-    format->add_schemes()->set_name("s4");
-    request.mutable_engine()->add_devices("cpu");
+    *request.mutable_engine() = ToyEngine();
     grpc::ClientContext context;
     v1::LeaseResponse response;
     Check(workers_->Lease(&context, request, &response));

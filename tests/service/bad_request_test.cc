@@ -135,7 +135,7 @@ TEST_F(BadRequestTest, ResourceNamesOfBytes) {
 }
 
 TEST_F(BadRequestTest, TargetsNameWhatIsKnown) {
-  const v1::CreateJobRequest good = JobRequest(ReadyModel("weights"));
+  const v1::CreateJobRequest good = ToyJobRequest(ReadyModel("weights"));
   v1::CreateJobRequest request = good;
   request.mutable_targets(0)->set_format("nothing");
   grpc::Status status = CreateJobStatus(request);
@@ -174,7 +174,7 @@ TEST_F(BadRequestTest, ARequestIdIsForOneRequest) {
   model.mutable_files(0)->set_size(11);
   EXPECT_EQ(FieldOf(CreateModelStatus(model)), "request_id");
   EXPECT_EQ(ModelCount(), 1);
-  v1::CreateJobRequest job = JobRequest(ReadyModel("weights"));
+  v1::CreateJobRequest job = ToyJobRequest(ReadyModel("weights"));
   job.set_request_id("job");
   (*job.mutable_labels())["a"] = "1";
   (*job.mutable_labels())["b"] = "2";
@@ -214,7 +214,7 @@ TEST_F(BadRequestTest, AStaleTokenChangesNothing) {
 }
 
 TEST_F(BadRequestTest, APlansErrorNamesTheFieldThatTheWorkerFound) {
-  v1::CreateJobRequest request = JobRequest(ReadyModel("weights"));
+  v1::CreateJobRequest request = ToyJobRequest(ReadyModel("weights"));
   request.set_validate_only(true);
   v1::FailRequest fail;
   fail.set_code(grpc::StatusCode::INVALID_ARGUMENT);

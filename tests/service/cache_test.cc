@@ -22,7 +22,7 @@ class CacheServiceTest : public ServiceTest {
 };
 
 TEST_F(CacheServiceTest, AnEqualJobHasSucceededAtOnceAfterARestart) {
-  v1::CreateJobRequest request = JobRequest(ReadyModel("weights"));
+  v1::CreateJobRequest request = ToyJobRequest(ReadyModel("weights"));
   for (const char* value : {"1", "2"}) {
     v1::TargetOption* option = request.mutable_targets(0)->add_options();
     option->set_name("o");
@@ -45,7 +45,7 @@ TEST_F(CacheServiceTest, AnEqualJobHasSucceededAtOnceAfterARestart) {
 }
 
 TEST_F(CacheServiceTest, NoCacheRunsTheJobAgain) {
-  v1::CreateJobRequest request = JobRequest(ReadyModel("weights"));
+  v1::CreateJobRequest request = ToyJobRequest(ReadyModel("weights"));
   Run(request);
   request.set_no_cache(true);
   v1::CreateJobResponse response;

@@ -29,7 +29,7 @@ class CollectionServiceTest : public ServiceTest {
 
   // A job with one artifact of these bytes, as a worker makes it.
   void EndJob(const std::string& artifact) {
-    v1::CreateJobRequest request = JobRequest(ReadyModel("weights"));
+    v1::CreateJobRequest request = ToyJobRequest(ReadyModel("weights"));
     request.set_priority(10);
     v1::CreateJobResponse response;
     EXPECT_TRUE(CreateJob(request, response).ok());

@@ -151,7 +151,7 @@ TEST_F(ServiceTest, ALeaseThatNobodyWaitsForTakesNoTask) {
 }
 
 TEST_F(ServiceTest, ValidateOnlyAnswersWithTheWorkersPlan) {
-  v1::CreateJobRequest request = JobRequest(ReadyModel("weights"));
+  v1::CreateJobRequest request = ToyJobRequest(ReadyModel("weights"));
   request.set_validate_only(true);
   std::thread worker([&] {
     const v1::Assignment assignment = Lease(v1::PLAN).assignment();
@@ -170,7 +170,7 @@ TEST_F(ServiceTest, ValidateOnlyAnswersWithTheWorkersPlan) {
 }
 
 TEST_F(ServiceTest, UnknownNamesAreRefusedWithTheirField) {
-  const v1::CreateJobRequest good = JobRequest(ReadyModel("weights"));
+  const v1::CreateJobRequest good = ToyJobRequest(ReadyModel("weights"));
   const auto field_of = [&](const v1::CreateJobRequest& request) {
     v1::CreateJobResponse response;
     const grpc::Status status = CreateJob(request, response);
@@ -194,11 +194,11 @@ TEST_F(ServiceTest, UnknownNamesAreRefusedWithTheirField) {
 TEST_F(ServiceTest, ErrorsSayWhatTheyAreAbout) {
   Lease(v1::QUANTIZE, 0);  // so that the server knows an engine
   v1::CreateJobResponse response;
-  const grpc::Status missing = CreateJob(JobRequest("models/none"), response);
+  const grpc::Status missing = CreateJob(ToyJobRequest("models/none"), response);
   EXPECT_EQ(missing.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(missing).resource_name(), "models/none");
   const std::string model = CreateModel("not sent yet").model().name();
-  const grpc::Status early = CreateJob(JobRequest(model), response);
+  const grpc::Status early = CreateJob(ToyJobRequest(model), response);
   EXPECT_EQ(early.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(DetailOf<google::rpc::PreconditionFailure>(early).violations(0).subject(), model);
 }
@@ -215,7 +215,7 @@ TEST_F(ServiceTest, CapabilitiesAreUnavailableUntilAWorkerReports) {
 }
 
 TEST_F(ServiceTest, OneRequestIdMakesOneJob) {
-  v1::CreateJobRequest request = JobRequest(ReadyModel("weights"));
+  v1::CreateJobRequest request = ToyJobRequest(ReadyModel("weights"));
   request.set_request_id("once");
   v1::CreateJobResponse first, second;
   EXPECT_TRUE(CreateJob(request, first).ok());

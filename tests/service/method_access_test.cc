@@ -15,6 +15,7 @@
 #include "quantd/v1/model_service.pb.h"
 #include "quantd/v1/worker_service.pb.h"
 #include "tests/service/identity_test_base.h"
+#include "tests/support/toy_engine.h"
 
 namespace quantd {
 namespace {
@@ -112,10 +113,7 @@ class MethodAccessTest : public IdentityTest {
     lease.set_worker_id("w");
     lease.add_kinds(v1::INSPECT);
     lease.mutable_wait()->set_seconds(10);
-    lease.mutable_engine()->set_version("toy");
-    v1::Format* format = lease.mutable_engine()->add_formats();
-    format->set_name("toy");
-    format->add_schemes()->set_name("s4");
+    *lease.mutable_engine() = ToyEngine();
     v1::LeaseResponse leased;
     EXPECT_TRUE(Call("/quantd.v1.WorkerService/Lease", lease, &leased, worker).ok());
     v1::CompleteRequest complete;
@@ -133,10 +131,7 @@ class MethodAccessTest : public IdentityTest {
     if (created.missing_size() != 1) return {};
     Send(submitter, created.missing(0).resource_name(), content);
     Inspect(worker);
-    v1::CreateJobRequest job;
-    job.set_model(created.model().name());
-    job.add_targets()->set_format("toy");
-    job.mutable_targets(0)->set_scheme("s4");
+    const v1::CreateJobRequest job = ToyJobRequest(created.model().name());
     v1::CreateJobResponse queued;
     EXPECT_TRUE(Call("/quantd.v1.JobService/CreateJob", job, &queued, submitter).ok());
     v1::CancelJobRequest cancel;

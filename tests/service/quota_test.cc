@@ -35,7 +35,7 @@ TEST_F(QuotaServiceTest, QueuedJobs) {
   QueueJob(model);
   QueueJob(model);
   v1::CreateJobResponse response;
-  const grpc::Status refused = CreateJob(JobRequest(model), response);
+  const grpc::Status refused = CreateJob(ToyJobRequest(model), response);
   ExpectQuota(refused, "queued_jobs");
   EXPECT_GT(DetailOf<google::rpc::RetryInfo>(refused).retry_delay().seconds(), 0);
 }

@@ -13,6 +13,7 @@
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "tests/service/shared_cluster.h"
 #include "tests/support/checkpoint_builder.h"
+#include "tests/support/toy_engine.h"
 
 namespace quantd {
 namespace {
@@ -37,14 +38,6 @@ class ReplicasTest : public testing::Test {
     return job;
   }
 
-  static v1::CreateJobRequest ToyRequest(const std::string& model) {
-    v1::CreateJobRequest request;
-    request.set_model(model);
-    v1::Target* target = request.add_targets();
-    target->set_format("toy");
-    target->set_scheme("s4");
-    return request;
-  }
   v1::Job CreateJob(int server, const v1::CreateJobRequest& request) {
     grpc::ClientContext context;
     v1::CreateJobResponse response;
@@ -96,15 +89,6 @@ class ReplicasTest : public testing::Test {
   }
 
   // --- As a worker.
-  static v1::Engine ToyEngine() {
-    v1::Engine engine;
-    engine.set_version("toy");
-    v1::Format* format = engine.add_formats();
-    format->set_name("toy");
-    format->add_schemes()->set_name("s4");
-    engine.add_devices("cpu");
-    return engine;
-  }
   v1::Assignment Lease(int server, v1::TaskKind kind) {
     v1::LeaseRequest request;
     request.set_worker_id("played");
@@ -183,7 +167,7 @@ std::string Content(size_t size, char first) {
 }
 
 TEST_F(ReplicasTest, AJobIsWatchedAtOneServerWhileItGoesThroughTheOthers) {
-  const v1::Job job = CreateJob(1, ToyRequest(ReadyModel("watched")));
+  const v1::Job job = CreateJob(1, ToyJobRequest(ReadyModel("watched")));
   v1::WatchJobRequest request;
   request.set_name(job.name());
   grpc::ClientContext context;
@@ -226,7 +210,7 @@ TEST_F(ReplicasTest, AWaitingWorkerGetsTheJobThatIsMadeAtAnotherServer) {
     return HttpGet(SharedCluster().server(0).metrics_address(), "/metrics")
                .find("quant_workers{device=\"cpu\",state=\"idle\"} 1") != std::string::npos;
   }));
-  const v1::Job job = CreateJob(2, ToyRequest(model));
+  const v1::Job job = CreateJob(2, ToyJobRequest(model));
   const v1::Assignment assignment = lease.get();
   EXPECT_EQ(assignment.job(), job.name());
   v1::CompleteRequest complete;
@@ -235,7 +219,7 @@ TEST_F(ReplicasTest, AWaitingWorkerGetsTheJobThatIsMadeAtAnotherServer) {
 }
 
 TEST_F(ReplicasTest, APlanIsMadeThroughAnotherServer) {
-  v1::CreateJobRequest request = ToyRequest(ReadyModel("plan"));
+  v1::CreateJobRequest request = ToyJobRequest(ReadyModel("plan"));
   request.set_validate_only(true);
   auto worker = std::async(std::launch::async, [&] {
     v1::CompleteRequest complete;
@@ -250,7 +234,7 @@ TEST_F(ReplicasTest, APlanIsMadeThroughAnotherServer) {
 }
 
 TEST_F(ReplicasTest, CancelWorksAnywhere) {
-  const v1::Job job = CreateJob(0, ToyRequest(ReadyModel("cancelled")));
+  const v1::Job job = CreateJob(0, ToyJobRequest(ReadyModel("cancelled")));
   const v1::Assignment assignment = Lease(1, v1::QUANTIZE);
   v1::CancelJobRequest request;
   request.set_name(job.name());
@@ -317,7 +301,7 @@ TEST_F(ReplicasTest, TwoStreamsOfOneUploadAtTwoServers) {
 }
 
 TEST_F(ReplicasTest, WhileTheDatabaseIsAwayCallsAreUnavailableAndThenGoOn) {
-  const v1::Job job = CreateJob(0, ToyRequest(ReadyModel("database")));
+  const v1::Job job = CreateJob(0, ToyJobRequest(ReadyModel("database")));
   SharedCluster().postgres().Kill();
   v1::GetJobRequest request;
   request.set_name(job.name());

@@ -18,6 +18,7 @@
 #include "quantd/v1/model_service.grpc.pb.h"
 #include "quantd/v1/worker_service.grpc.pb.h"
 #include "tests/support/server_process.h"
+#include "tests/support/toy_engine.h"
 
 namespace quantd {
 
@@ -128,18 +129,6 @@ class ServiceTest : public testing::Test {
     return job;
   }
 
-  // A worker's engine with one format, "toy", of one scheme, "s4", and one option, "o".
-  static v1::Engine ToyEngine() {
-    v1::Engine engine;
-    engine.set_version("toy");
-    v1::Format* format = engine.add_formats();
-    format->set_name("toy");
-    format->add_schemes()->set_name("s4");
-    format->add_options()->set_name("o");
-    engine.add_devices("cpu");
-    return engine;
-  }
-
   static v1::LeaseRequest LeaseRequest(v1::TaskKind kind, int wait_seconds) {
     v1::LeaseRequest request;
     request.set_worker_id("test-worker");
@@ -182,22 +171,13 @@ class ServiceTest : public testing::Test {
     return workers_->Complete(&context, request, &response);
   }
 
-  static v1::CreateJobRequest JobRequest(const std::string& model) {
-    v1::CreateJobRequest request;
-    request.set_model(model);
-    v1::Target* target = request.add_targets();
-    target->set_format("toy");
-    target->set_scheme("s4");
-    return request;
-  }
-
   grpc::Status CreateJob(const v1::CreateJobRequest& request, v1::CreateJobResponse& response) {
     grpc::ClientContext context;
     return jobs_->CreateJob(&context, request, &response);
   }
   v1::Job QueueJob(const std::string& model) {
     v1::CreateJobResponse response;
-    const grpc::Status status = CreateJob(JobRequest(model), response);
+    const grpc::Status status = CreateJob(ToyJobRequest(model), response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.job();
   }

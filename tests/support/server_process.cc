@@ -19,22 +19,11 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "tests/support/exec_pointers.h"
 
 extern char** environ;
 
 namespace quantd {
-namespace {
-
-// For exec: ended by a null.
-std::vector<char*> Pointers(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (std::string& text : strings) pointers.push_back(text.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-}  // namespace
-
 ServerProcess::ServerProcess(ServerOptions options)
     : options_(std::move(options)), folder_(testing::TempDir() + "/quantd_XXXXXX") {
   EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
@@ -57,10 +46,10 @@ void ServerProcess::Start() {
                                         std::to_string(options_.workers)};
   if (!options_.listen.empty()) arguments.insert(arguments.end(), {"--listen", options_.listen});
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  std::vector<char*> argv = Pointers(arguments);
+  std::vector<char*> argv = ExecPointers(arguments);
   std::vector<std::string> variables = options_.environment;
   for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
-  std::vector<char*> envp = Pointers(variables);
+  std::vector<char*> envp = ExecPointers(variables);
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   UniqueFd read_end(ends[0]), write_end(ends[1]);

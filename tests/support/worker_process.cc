@@ -9,20 +9,11 @@
 
 #include <filesystem>
 
+#include "tests/support/exec_pointers.h"
+
 extern char** environ;
 
 namespace quantd {
-namespace {
-
-std::vector<char*> Pointers(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (std::string& text : strings) pointers.push_back(text.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-}  // namespace
-
 WorkerProcess::WorkerProcess(std::vector<std::string> arguments, std::vector<std::string> environment,
                              std::string log)
     : arguments_(std::move(arguments)), environment_(std::move(environment)), log_(std::move(log)) {
@@ -37,7 +28,7 @@ WorkerProcess::WorkerProcess(std::vector<std::string> arguments, std::vector<std
 WorkerProcess::~WorkerProcess() { Kill(); }
 
 void WorkerProcess::Start() {
-  std::vector<char*> argv = Pointers(arguments_), envp = Pointers(environment_);
+  std::vector<char*> argv = ExecPointers(arguments_), envp = ExecPointers(environment_);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log_.c_str(), O_WRONLY | O_CREAT | O_APPEND,
