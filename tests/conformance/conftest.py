@@ -1,27 +1,14 @@
-"""Fixtures that the conformance tests share. The programs under test are those of QUANTD_BUILD (build/release)."""
-import json
+"""Fixtures that the conformance tests share."""
 import os
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-import checkpoints
-import safetensors_files
+from fused_checkpoint import write_fused
+from repository import ROOT
 from service_process import Service
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: left out of scripts/test --quick")
-
-
-@pytest.fixture(scope="session")
-def build_dir():
-    return pathlib.Path(os.environ.get("QUANTD_BUILD", ROOT / "build" / "release"))
 
 
 @pytest.fixture(scope="session")
@@ -109,35 +96,6 @@ def smollm2(tmp_path_factory):
     """SmolLM2-135M-Instruct, LlamaForCausalLM in F16."""
     folder = tmp_path_factory.mktemp("models") / "smollm2-llama"
     subprocess.run([sys.executable, ROOT / "tests" / "support" / "make_smollm2.py", folder], check=True)
-    return folder
-
-
-def fuse(name, arrays, layer):
-    prefix = f"model.layers.{layer}."
-    parts = {"self_attn.qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-             "mlp.gate_up_proj": ("mlp.gate_proj", "mlp.up_proj")}[name]
-    return np.concatenate([arrays.pop(f"{prefix}{part}.weight") for part in parts])
-
-
-def write_fused(smollm2, folder, tied):
-    """The same weights under another architecture, in BF16. The name has no "phi3" in it: llama.cpp would look for Phi-3's tokens."""
-    folder.mkdir()
-    for path in smollm2.iterdir():
-        if path.suffix != ".safetensors":
-            (folder / path.name).write_bytes(path.read_bytes())
-    config = json.loads((smollm2 / "config.json").read_text())
-    config |= {"architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "torch_dtype": "bfloat16", "pad_token_id": config["eos_token_id"],
-               "original_max_position_embeddings": config["max_position_embeddings"], "tie_word_embeddings": tied}
-    (folder / "config.json").write_text(json.dumps(config))
-    arrays = {name: np.frombuffer(data, np.float32 if dtype == "F32" else np.float16).reshape(shape).astype(np.float32)
-              for name, (dtype, shape, data) in safetensors_files.read(smollm2).items()}
-    for layer in range(config["num_hidden_layers"]):
-        for name in ("self_attn.qkv_proj", "mlp.gate_up_proj"):
-            arrays[f"model.layers.{layer}.{name}.weight"] = fuse(name, arrays, layer)
-    if not tied:
-        arrays["lm_head.weight"] = arrays["model.embed_tokens.weight"]
-    checkpoints.write_safetensors(folder / "model.safetensors", "BF16",
-                                  {name: checkpoints.to_bfloat16(array) for name, array in arrays.items()})
     return folder
 
 

@@ -5,8 +5,9 @@ import sys
 
 import numpy as np
 
-from conftest import ROOT, write_fused
+from fused_checkpoint import write_fused
 from gguf_cases import LLAMA3_SCALING, longrope
+from repository import ROOT
 from synthetic import case
 
 GOLDEN = ROOT / "tests" / "golden" / "openvino"

@@ -6,7 +6,7 @@ import pytest
 import gguf_cases
 import gguf_file
 import synthetic
-from conftest import ROOT
+from repository import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ import onnx_description
 import onnx_reference
 import safetensors_files
 import synthetic
-from conftest import ROOT
 from gguf_cases import longrope
+from repository import ROOT
 from synthetic import case
 
 pytestmark = pytest.mark.slow

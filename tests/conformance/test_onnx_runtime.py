@@ -13,7 +13,7 @@ import gguf_cases
 import onnx_cases
 import onnx_runtime
 import synthetic
-from conftest import ROOT
+from repository import ROOT
 from synthetic import byte_fallback_tokenizer, byte_level_files, case, tokenizer_config
 
 pytestmark = pytest.mark.slow

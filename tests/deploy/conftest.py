@@ -1,5 +1,4 @@
-"""What the tests of deploy/ share. The programs under test are those of QUANTD_BUILD (build/release)."""
-import os
+"""What the tests of deploy/ share."""
 import pathlib
 import shutil
 import subprocess
@@ -8,18 +7,7 @@ import sys
 import pytest
 import yaml
 
-from deployment import DEPLOY, OVERLAYS, ROOT, Overlay
-
-sys.path.append(str(ROOT / "tests" / "conformance"))  # service_process, checkpoints
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: left out of scripts/test --quick")
-
-
-@pytest.fixture(scope="session")
-def build_dir():
-    return pathlib.Path(os.environ.get("QUANTD_BUILD", ROOT / "build" / "release"))
+from deployment import DEPLOY, OVERLAYS, Overlay
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """What lies in deploy/, as Python sees it."""
-import pathlib
+from repository import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 OVERLAYS = ("single-node", "team", "gpu", "keda")
 
