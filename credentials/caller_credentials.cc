@@ -1,5 +1,8 @@
 #include "credentials/caller_credentials.h"
 
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -14,24 +17,24 @@ namespace {
 
 constexpr uint64_t kMostPemBytes = 1 << 20;
 constexpr uint64_t kMostTokenBytes = 8192;
+// Of the TLS files.
+constexpr unsigned kSecondsBetweenReads = 5;
 
 absl::Status CheckPem(const std::string& text, const std::string& path, const char* what) {
   if (absl::StrContains(text, "-----BEGIN ")) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(path, ": has no ", what, " in PEM form"));
 }
 
-absl::StatusOr<std::string> ReadCertificates(const std::string& path) {
+absl::Status CheckCertificates(const std::string& path) {
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = OpenLocalFile(path);
   if (!file.ok()) return file.status();
-  ASSIGN_OR_RETURN(std::string text, ReadAll(**file, kMostPemBytes));
-  RETURN_IF_ERROR(CheckPem(text, path, "certificate"));
-  return text;
+  ASSIGN_OR_RETURN(const std::string text, ReadAll(**file, kMostPemBytes));
+  return CheckPem(text, path, "certificate");
 }
 
-absl::StatusOr<std::string> ReadKey(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string text, ReadSecretFile(path, kMostPemBytes));
-  RETURN_IF_ERROR(CheckPem(text, path, "private key"));
-  return text;
+absl::Status CheckKey(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path, kMostPemBytes));
+  return CheckPem(text, path, "private key");
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
@@ -54,13 +57,17 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelOf(const Caller
           "a certificate is for TLS: give --ca, the authority of the server's certificate");
     return grpc::InsecureChannelCredentials();
   }
-  grpc::SslCredentialsOptions ssl;
-  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadCertificates(files.ca));
+  RETURN_IF_ERROR(CheckCertificates(files.ca));
   if (!files.certificate.empty()) {
-    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadCertificates(files.certificate));
-    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadKey(files.key));
+    RETURN_IF_ERROR(CheckCertificates(files.certificate));
+    RETURN_IF_ERROR(CheckKey(files.key));
   }
-  return grpc::SslCredentials(ssl);
+  grpc::experimental::TlsChannelCredentialsOptions tls;
+  tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      files.key, files.certificate, files.ca, kSecondsBetweenReads));
+  tls.watch_root_certs();
+  if (!files.certificate.empty()) tls.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(tls);
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ struct CallerFiles {
 class CallerCredentials {
  public:
   // Reads the files. INVALID_ARGUMENT: a certificate without its key or without `ca`, a file that is not what
-  // it should be; FAILED_PRECONDITION: others can read the key or the token.
+  // it should be; FAILED_PRECONDITION: others can read the key or the token. Connections that are made later
+  // use what the TLS files hold then, or a few seconds before.
   static absl::StatusOr<std::unique_ptr<CallerCredentials>> Open(const CallerFiles& files);
 
   std::shared_ptr<grpc::ChannelCredentials> channel() const { return channel_; }

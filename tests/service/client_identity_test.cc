@@ -19,6 +19,7 @@ struct Ended {
 
 class ClientIdentityTest : public IdentityTest {
  protected:
+  ClientIdentityTest() : IdentityTest({.keep_address = true}) {}
   ~ClientIdentityTest() override {
     if (worker_ <= 0) return;
     ::kill(worker_, SIGKILL);
@@ -46,22 +47,33 @@ class ClientIdentityTest : public IdentityTest {
     return ended;
   }
 
-  void StartWorker(const std::string& token_file) {
+  void StartWorker(const std::vector<std::string>& credentials) {
     std::vector<std::string> arguments = {Program("quantd-worker"),
                                           "--server",
                                           server_.address(),
                                           "--ca",
                                           folder_ + "/ca.pem",
-                                          "--token-file",
-                                          token_file,
                                           "--threads",
                                           "1",
                                           "--objects",
                                           "file:" + server_.data_folder()};
+    arguments.insert(arguments.end(), credentials.begin(), credentials.end());
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     ASSERT_EQ(::posix_spawn(&worker_, argv[0], nullptr, nullptr, argv.data(), environ), 0);
+  }
+
+  void WriteWorkerCertificate(const CertificateFacts& facts) const {
+    const CertifiedKey worker = clients_.Issue(facts);
+    WriteFile(folder_ + "/worker-key.pem", worker.key);
+    WriteFile(folder_ + "/worker.pem", worker.certificate, 0644);
+  }
+
+  // A worker has come and was let in.
+  bool EngineIsKnown() const {
+    const CallMetadata viewer = Bearer(Token("team-a", "viewer"));
+    return CallByName(channel_, "/quantd.v1.CapabilityService/GetCapabilities", "", viewer).status.ok();
   }
 
   std::string CheckpointFolder() const {
@@ -75,7 +87,7 @@ class ClientIdentityTest : public IdentityTest {
 };
 
 TEST_F(ClientIdentityTest, AJobOverTls) {
-  StartWorker(TokenFile("worker-token", Token("default", "worker")));
+  StartWorker({"--token-file", TokenFile("worker-token", Token("default", "worker"))});
   const std::string submitter = TokenFile("token", Token("team-a", "submitter"));
   const Ended done =
       Quantctl("quantize " + CheckpointFolder() + " --to gguf:Q8_0 --output " + folder_ + "/out", submitter);
@@ -132,16 +144,25 @@ TEST_F(ClientIdentityTest, ATokenThatOthersCanReadIsNotUsed) {
 }
 
 TEST_F(ClientIdentityTest, AReplacedTokenFileIsUsedByTheWorkerThatRuns) {
-  const std::string file = TokenFile("worker-token", RevokedToken("default", "worker"));
-  StartWorker(file);
-  const std::string viewer = Token("team-a", "viewer");
-  const auto engine_is_known = [&] {
-    return CallByName(channel_, "/quantd.v1.CapabilityService/GetCapabilities", "", Bearer(viewer))
-        .status.ok();
-  };
-  EXPECT_FALSE(engine_is_known());
+  StartWorker({"--token-file", TokenFile("worker-token", RevokedToken("default", "worker"))});
+  EXPECT_FALSE(EngineIsKnown());
   TokenFile("worker-token", Token("default", "worker"));
-  EXPECT_TRUE(Eventually(engine_is_known));
+  EXPECT_TRUE(Eventually([&] { return EngineIsKnown(); }));
+}
+
+// As cert-manager does it, long before the earlier one expires.
+TEST_F(ClientIdentityTest, AReplacedCertificateIsUsedByTheWorkerThatRuns) {
+  WriteWorkerCertificate({.common_name = "nobody"});
+  StartWorker({"--cert", folder_ + "/worker.pem", "--key", folder_ + "/worker-key.pem"});
+  EXPECT_FALSE(EngineIsKnown());
+  WriteWorkerCertificate({.common_name = "any", .alternative_names = {"URI:spiffe://cluster/worker"}});
+  // A connection keeps the certificate that it began with.
+  EXPECT_TRUE(Eventually([&] {
+    server_.Kill();
+    server_.Start();
+    channel_ = Channel();
+    return Eventually([&] { return EngineIsKnown(); }, std::chrono::seconds(6));
+  }));
 }
 
 }  // namespace
