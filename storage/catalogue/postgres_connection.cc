@@ -50,7 +50,6 @@ absl::StatusCode CodeOf(std::string_view sqlstate) {
   return absl::StatusCode::kInternal;
 }
 
-// libpq's messages are lines.
 // libpq's messages have several lines where several addresses were tried.
 std::string OneLine(std::string_view message) {
   const std::vector<absl::string_view> lines =
