@@ -1,5 +1,5 @@
-// Two hundred jobs of two teams, while everything is killed in turn: each ends once, with the bytes that one
-// undisturbed machine writes, and nothing is left over.
+// Two hundred jobs of two tenants, who come with tokens, while everything is killed in turn: each ends once,
+// with the bytes that one undisturbed machine writes; neither sees the other's; and nothing is left over.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,6 +22,7 @@ namespace quantd {
 namespace {
 
 constexpr int kTeams = 2;
+constexpr char kAccess[] = R"({"tenants": {"team-0": {"running_jobs": 3}, "team-1": {"weight": 2}}})";
 constexpr int kJobsOfATeam = 100;
 constexpr const char* kTargets[] = {"gguf:Q8_0", "gguf:Q4_0", "gguf:F16", "mlx:int8", "safetensors:bf16"};
 
@@ -147,16 +148,24 @@ class Progress {
 class ChaosTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (int team = 0; team < kTeams; ++team) WriteFiles(Checkpoint(team), Folder(team));
     cluster_.StartServers();
     cluster_.StartWorkers();
+    for (int team = 0; team < kTeams; ++team) {
+      WriteFiles(Checkpoint(team), Folder(team));
+      credentials_[static_cast<size_t>(team)] =
+          cluster_.NewCredentials(absl::StrCat("team-", team), "submitter");
+    }
+  }
+
+  std::unique_ptr<Connection> ConnectAs(int team) {
+    return cluster_.ConnectToAny(credentials_[static_cast<size_t>(team)]);
   }
 
   std::string Folder(int team) const { return absl::StrCat(cluster_.folder(), "/checkpoints/", team); }
 
   // One team's client: all its jobs, queued at once and followed to their ends.
   void RunTeam(int team, const std::string& model, Progress& progress) {
-    const auto connection = cluster_.ConnectToAny();
+    const auto connection = ConnectAs(team);
     std::vector<std::string> names;
     for (int i = 0; i < kJobsOfATeam; ++i) {
       v1::CreateJobRequest request = Request(model, kTargets[static_cast<size_t>(i) % std::size(kTargets)]);
@@ -235,30 +244,27 @@ class ChaosTest : public testing::Test {
     EXPECT_THAT(cluster_.Sql("SELECT id FROM uploads"), testing::IsEmpty());
   }
 
-  void DeleteAll(const std::vector<std::string>& models) {
-    const auto connection = cluster_.ConnectToAny();
+  void DeleteAll(int team, const std::string& model) {
+    const auto connection = ConnectAs(team);
     google::protobuf::Empty empty;
-    for (const std::vector<std::string>& team : jobs_) {
-      for (const std::string& name : team) {
-        v1::DeleteJobRequest request;
-        request.set_name(name);
-        const absl::Status status = connection->Call([&](grpc::ClientContext& context) {
-          return connection->jobs->DeleteJob(&context, request, &empty);
-        });
-        EXPECT_TRUE(status.ok()) << status;
-      }
-    }
-    for (const std::string& model : models) {
-      v1::DeleteModelRequest request;
-      request.set_name(model);
+    for (const std::string& name : jobs_[static_cast<size_t>(team)]) {
+      v1::DeleteJobRequest request;
+      request.set_name(name);
       const absl::Status status = connection->Call([&](grpc::ClientContext& context) {
-        return connection->models->DeleteModel(&context, request, &empty);
+        return connection->jobs->DeleteJob(&context, request, &empty);
       });
       EXPECT_TRUE(status.ok()) << status;
     }
+    v1::DeleteModelRequest request;
+    request.set_name(model);
+    const absl::Status status = connection->Call([&](grpc::ClientContext& context) {
+      return connection->models->DeleteModel(&context, request, &empty);
+    });
+    EXPECT_TRUE(status.ok()) << status;
   }
 
-  Cluster cluster_;
+  Cluster cluster_{kAccess};
+  std::array<CallerFiles, kTeams> credentials_;
   std::array<std::vector<std::string>, kTeams> jobs_;
 };
 
@@ -266,7 +272,7 @@ TEST_F(ChaosTest, EveryJobEndsOnceWithTheBytesOfASingleMachine) {
   const SingleMachine single(absl::StrCat(cluster_.folder(), "/checkpoints"));
   std::vector<std::string> models;
   for (int team = 0; team < kTeams; ++team) {
-    const auto model = UploadCheckpoint(*cluster_.Connect(team), Folder(team), "small");
+    const auto model = UploadCheckpoint(*ConnectAs(team), Folder(team), "small");
     ASSERT_TRUE(model.ok()) << model.status();
     models.push_back(model->name());
   }
@@ -286,17 +292,18 @@ TEST_F(ChaosTest, EveryJobEndsOnceWithTheBytesOfASingleMachine) {
   }
   EXPECT_EQ(progress.ended(), kTeams * kJobsOfATeam);
 
-  const auto connection = cluster_.ConnectToAny();
   for (int team = 0; team < kTeams; ++team) {
+    const auto connection = ConnectAs(team), others = ConnectAs(kTeams - 1 - team);
     const auto& names = jobs_[static_cast<size_t>(team)];
     for (size_t i = 0; i < names.size(); ++i) {
       const auto job = Get(*connection, names[i]);
       ASSERT_TRUE(job.ok()) << job.status();
       EXPECT_EQ(DigestsOf(*job), single.Of(team, kTargets[i % std::size(kTargets)])) << names[i];
+      EXPECT_EQ(Get(*others, names[i]).status().code(), absl::StatusCode::kNotFound);
     }
   }
   ExpectNothingOrphaned();
-  DeleteAll(models);
+  for (int team = 0; team < kTeams; ++team) DeleteAll(team, models[static_cast<size_t>(team)]);
   // Objects leave the bucket after a grace, for those who have begun to read.
   const std::vector<ObjectInfo> left = *cluster_.OpenObjects()->List("");
   std::vector<std::string> keys;

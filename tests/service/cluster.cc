@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -28,19 +29,33 @@ s3::Location BucketOf(const RadosgwProcess& s3) {
   return {Cluster::kBucket, "quantd", s3.endpoint(), "us-east-1", true};
 }
 
+std::string MakeFolder() {
+  std::string folder = testing::TempDir() + "/cluster_XXXXXX";
+  EXPECT_NE(::mkdtemp(folder.data()), nullptr);
+  return folder;
+}
+
 }  // namespace
 
-Cluster::Cluster() {
+Cluster::Cluster(std::string access) : folder_(MakeFolder()), access_(std::move(access)) {
   s3::Connection connection(BucketOf(s3_), OwnersOptions());
   const auto made = connection.Send({.what = "make the bucket", .method = "PUT"});
   EXPECT_TRUE(made.ok()) << made.status();
-  for (int i = 0; i < kServers; ++i) {
-    servers_.push_back(std::make_unique<ServerProcess>(
-        ServerOptions{.arguments = {"--catalogue", postgres_.Address(), "--objects", objects_url()},
-                      .environment = Environment(),
-                      .keep_log = true,
-                      .keep_address = true}));
+  std::vector<std::string> arguments = {"--catalogue", postgres_.Address(), "--objects", objects_url()};
+  if (!access_.empty()) {
+    WriteFiles({{"access.json", access_}}, folder_);
+    arguments.insert(arguments.end(), {"--access", folder_ + "/access.json"});
   }
+  for (int i = 0; i < kServers; ++i) {
+    servers_.push_back(std::make_unique<ServerProcess>(ServerOptions{
+        .arguments = arguments, .environment = Environment(), .keep_log = true, .keep_address = true}));
+  }
+}
+
+Cluster::~Cluster() {
+  workers_.clear();
+  servers_.clear();
+  std::filesystem::remove_all(folder_);
 }
 
 void Cluster::StartServers() {
@@ -48,9 +63,10 @@ void Cluster::StartServers() {
 }
 
 void Cluster::StartWorkers() {
+  const std::vector<std::string> arguments = WorkerArguments();
   for (int i = 0; i < kWorkers; ++i) {
-    workers_.push_back(std::make_unique<WorkerProcess>(WorkerArguments(), Environment(),
-                                                       absl::StrCat(folder(), "/worker-", i, ".log")));
+    workers_.push_back(std::make_unique<WorkerProcess>(arguments, Environment(),
+                                                       absl::StrCat(folder_, "/worker-", i, ".log")));
     workers_.back()->Start();
   }
 }
@@ -63,16 +79,50 @@ std::string Cluster::AllAddresses() const {
                       }));
 }
 
-std::unique_ptr<Connection> Cluster::Connect(int server) {
-  return *Connection::Open({.server = servers_[static_cast<size_t>(server)]->address(), .credentials = {}});
+std::unique_ptr<Connection> Cluster::Connect(int server, const CallerFiles& credentials) {
+  return *Connection::Open(
+      {.server = servers_[static_cast<size_t>(server)]->address(), .credentials = credentials});
 }
 
-std::unique_ptr<Connection> Cluster::ConnectToAny() {
-  return *Connection::Open({.server = AllAddresses(), .credentials = {}});
+std::unique_ptr<Connection> Cluster::ConnectToAny(const CallerFiles& credentials) {
+  return *Connection::Open({.server = AllAddresses(), .credentials = credentials});
 }
 
-std::vector<std::string> Cluster::WorkerArguments() const {
-  return {"--server", AllAddresses(), "--objects", objects_url(), "--threads", "1", "--device", "cpu"};
+const CallerFiles& Cluster::AdminCredentials() {
+  if (admin_.token_file.empty()) {
+    const auto programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
+    admin_.token_file = folder_ + "/admin-token";
+    const std::string command =
+        absl::StrCat("umask 077; ", (programs / "quantd").string(), " admin-token --catalogue '",
+                     postgres_.Address(), "' >", admin_.token_file);
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  }
+  return admin_;
+}
+
+CallerFiles Cluster::NewCredentials(const std::string& tenant, const std::string& role) {
+  const std::unique_ptr<Connection> connection = Connect(0, AdminCredentials());
+  v1::CreateTokenRequest request;
+  request.set_tenant(tenant);
+  request.set_role(role);
+  v1::CreateTokenResponse response;
+  const absl::Status made = connection->Call([&](grpc::ClientContext& context) {
+    return connection->admin->CreateToken(&context, request, &response);
+  });
+  EXPECT_TRUE(made.ok()) << made;
+  CallerFiles credentials;
+  credentials.token_file = absl::StrCat(folder_, "/", tenant, "-", role, "-token");
+  std::ofstream(credentials.token_file) << response.text();
+  std::filesystem::permissions(credentials.token_file, std::filesystem::perms::owner_read);
+  return credentials;
+}
+
+std::vector<std::string> Cluster::WorkerArguments() {
+  std::vector<std::string> arguments = {"--server", AllAddresses(), "--objects", objects_url(), "--threads",
+                                        "1",        "--device",     "cpu"};
+  if (!access_.empty())
+    arguments.insert(arguments.end(), {"--token-file", NewCredentials("default", "worker").token_file});
+  return arguments;
 }
 
 std::vector<std::string> Cluster::Environment() {

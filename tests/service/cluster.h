@@ -23,7 +23,9 @@ class Cluster {
   static constexpr int kWorkers = 4;
   static constexpr char kBucket[] = "cluster";
 
-  Cluster();
+  // Where the text of an access file is given, calls need a token, and workers have one.
+  explicit Cluster(std::string access = "");
+  ~Cluster();
 
   void StartServers();
   void StartWorkers();
@@ -35,11 +37,13 @@ class Cluster {
   RadosgwProcess& s3() { return s3_; }
 
   // To one server, or to whichever is there.
-  std::unique_ptr<Connection> Connect(int server);
-  std::unique_ptr<Connection> ConnectToAny();
+  std::unique_ptr<Connection> Connect(int server, const CallerFiles& credentials = {});
+  std::unique_ptr<Connection> ConnectToAny(const CallerFiles& credentials = {});
+  // Makes a token.
+  CallerFiles NewCredentials(const std::string& tenant, const std::string& role);
 
   // What a worker needs beside its own flags.
-  std::vector<std::string> WorkerArguments() const;
+  std::vector<std::string> WorkerArguments();
   // Keys of the bucket's owner.
   static std::vector<std::string> Environment();
   std::string objects_url() const { return ObjectsUrl(kBucket); }
@@ -49,11 +53,16 @@ class Cluster {
   // The first column of the rows that a statement gives.
   std::vector<std::string> Sql(const std::string& statement);
   // For the files of a test; lasts as long as the object.
-  const std::string& folder() const { return servers_[0]->folder(); }
+  const std::string& folder() const { return folder_; }
 
  private:
   std::string AllAddresses() const;
+  // Of one who manages the deployment; made once.
+  const CallerFiles& AdminCredentials();
 
+  const std::string folder_;
+  const std::string access_;
+  CallerFiles admin_;
   PostgresServer postgres_;
   RadosgwProcess s3_;
   std::vector<std::unique_ptr<ServerProcess>> servers_;
