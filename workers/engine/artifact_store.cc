@@ -4,6 +4,7 @@
 #include "base/relative_path.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "workers/engine/write_behind.h"
 
 namespace quantd {
 
@@ -38,7 +39,7 @@ absl::StatusOr<std::unique_ptr<FileSink>> ArtifactStore::Create(const std::strin
   info.path = path;
   info.object_key = absl::StrCat(prefix_, "/", path);
   ASSIGN_OR_RETURN(std::unique_ptr<ObjectWriter> writer, store_.Create(info.object_key));
-  return std::make_unique<File>(*this, std::move(info), std::move(writer));
+  return std::make_unique<WriteBehind>(std::make_unique<File>(*this, std::move(info), std::move(writer)));
 }
 
 absl::Status ArtifactStore::Put(const std::string& path, const std::string& content) {

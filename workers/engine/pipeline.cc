@@ -12,6 +12,7 @@
 #include "workers/engine/schedule.h"
 #include "workers/engine/tile_flow.h"
 #include "workers/engine/transposition.h"
+#include "workers/engine/write_behind.h"
 
 namespace quantd {
 namespace {
@@ -269,11 +270,12 @@ int64_t PipelineMemory(const Model& model, std::span<const std::unique_ptr<Plann
   // decoded.
   const int64_t tiles = 2 * threads + 2;
   constexpr int64_t kFloat = 4;
-  int64_t bands = 0;
+  int64_t files = 0, bands = 0;
   for (const std::unique_ptr<PlannedTarget>& target : targets) {
+    files += static_cast<int64_t>(kWriteBehindBytes * target->writer->Files().size());
     if (target->plan.HasTransposed()) bands += 2 * kTransposedBandBytes;
   }
-  return widest * kFloat * (tiles * (1 + static_cast<int64_t>(targets.size())) + 4 * threads) + bands;
+  return widest * kFloat * (tiles * (1 + static_cast<int64_t>(targets.size())) + 4 * threads) + files + bands;
 }
 
 }  // namespace quantd

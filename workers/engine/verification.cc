@@ -1,13 +1,14 @@
 #include "workers/engine/verification.h"
 
 #include <algorithm>
-#include <atomic>
-#include <future>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/random_access_file.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "workers/engine/write_behind.h"
 
 namespace quantd {
 namespace {
@@ -27,8 +28,8 @@ class TensorDigests {
               [](const StoredTensor& a, const StoredTensor& b) { return a.offset < b.offset; });
   }
 
-  void Update(uint64_t offset, std::span<const std::byte> chunk) {
-    const uint64_t chunk_end = offset + chunk.size();
+  void Update(std::span<const std::byte> chunk) {
+    const uint64_t offset = std::exchange(passed_, passed_ + chunk.size()), chunk_end = passed_;
     while (found_.size() < tensors_.size()) {
       const StoredTensor& tensor = tensors_[found_.size()];
       const uint64_t begin = std::max(tensor.offset, offset);
@@ -45,6 +46,7 @@ class TensorDigests {
  private:
   std::vector<StoredTensor> tensors_;
   std::vector<FoundTensor> found_;
+  uint64_t passed_ = 0;
   Sha256 running_;
 };
 
@@ -52,18 +54,41 @@ absl::Status Differs(const std::string& path, const std::string& what) {
   return absl::DataLossError(absl::StrCat(path, ": ", what, " is not what was written when it is read back"));
 }
 
-// Reads the file front to back; `take` gets each chunk.
-absl::Status ReadChunks(const RandomAccessFile& file, const std::function<absl::Status()>& keep_going,
-                        const std::function<void(uint64_t offset, std::span<const std::byte>)>& take) {
+// Gives what is appended to a function.
+class Taker final : public FileSink {
+ public:
+  using Take = std::function<void(std::span<const std::byte>)>;
+  explicit Taker(Take take) : take_(std::move(take)) {}
+
+  absl::Status Append(std::span<const std::byte> bytes) override {
+    take_(bytes);
+    return absl::OkStatus();
+  }
+  absl::Status Close() override { return absl::OkStatus(); }
+
+ private:
+  Take take_;
+};
+
+// Reads the file front to back. Hashing takes longer than reading what was just written, so the file's digest
+// and its tensors' are computed side by side.
+absl::Status DigestFile(const RandomAccessFile& file, Sha256& digest, TensorDigests& tensors,
+                        const std::function<absl::Status()>& keep_going) {
+  WriteBehind whole(std::make_unique<Taker>([&](std::span<const std::byte> bytes) { digest.Update(bytes); }));
+  WriteBehind parts(
+      std::make_unique<Taker>([&](std::span<const std::byte> bytes) { tensors.Update(bytes); }));
   std::vector<std::byte> buffer(kChunkBytes);
   for (uint64_t offset = 0; offset < file.size(); offset += buffer.size()) {
     const std::span<std::byte> chunk =
         std::span(buffer).first(std::min<uint64_t>(buffer.size(), file.size() - offset));
     RETURN_IF_ERROR(keep_going());
+    file.WillRead(offset + kReadAheadBytes, chunk.size());
     RETURN_IF_ERROR(file.ReadAt(offset, chunk));
-    take(offset, chunk);
+    RETURN_IF_ERROR(whole.Append(chunk));
+    RETURN_IF_ERROR(parts.Append(chunk));
   }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(whole.Close());
+  return parts.Close();
 }
 
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenFile(const ArtifactStore& artifact,
@@ -83,25 +108,9 @@ absl::StatusOr<std::vector<FoundTensor>> ReadFile(const ModelWriter& writer, con
       writer.ReadBack(stored.path, *file, [&](const std::string& path) { return OpenFile(artifact, path); });
   if (!described.ok())
     return Differs(stored.path, absl::StrCat("the header (", std::string(described.status().message()), ")"));
-  // The file's digest and its tensors' are computed side by side, each in a pass of its own: hashing takes
-  // longer than reading what was just written.
-  std::atomic<bool> is_stopped = false;
-  TensorDigests tensors(*std::move(described));
-  std::future<absl::Status> tensor_pass = std::async(std::launch::async, [&] {
-    const auto until_stopped = [&] {
-      return is_stopped ? absl::CancelledError("stopped") : absl::OkStatus();
-    };
-    return ReadChunks(*file, until_stopped, [&](uint64_t offset, std::span<const std::byte> chunk) {
-      tensors.Update(offset, chunk);
-    });
-  });
   Sha256 digest;
-  const absl::Status file_pass = ReadChunks(
-      *file, keep_going, [&](uint64_t, std::span<const std::byte> chunk) { digest.Update(chunk); });
-  is_stopped = !file_pass.ok();
-  const absl::Status tensor_status = tensor_pass.get();
-  RETURN_IF_ERROR(file_pass);
-  RETURN_IF_ERROR(tensor_status);
+  TensorDigests tensors(*std::move(described));
+  RETURN_IF_ERROR(DigestFile(*file, digest, tensors, keep_going));
   if (digest.FinishHex() != stored.sha256) return Differs(stored.path, "the file");
   return tensors.Take();
 }

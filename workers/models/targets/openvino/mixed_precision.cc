@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -29,6 +30,12 @@ class ErrorPass {
   ErrorPass(const Model& model, std::span<const size_t> tensors, const PlanOptions& options)
       : model_(model), tensors_(tensors), options_(options), errors_(tensors.size(), 0.0) {
     for (size_t i = 0; i < tensors.size(); ++i) AddTiles(i);
+    // As they lie in the files: reading ahead then fetches what comes next.
+    std::stable_sort(tiles_.begin(), tiles_.end(), [this](const Tile& a, const Tile& b) {
+      const SourceTensor &first = Source(a.index), &second = Source(b.index);
+      return std::tie(first.path, first.offset, a.first_row) <
+             std::tie(second.path, second.offset, b.first_row);
+    });
   }
 
   absl::StatusOr<std::vector<double>> Run() {
