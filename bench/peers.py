@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The whole job against another tool, in alternating runs on one BF16 checkpoint.
 
-    bench/peers.sh [llama.cpp|onnx|openvino] [--layers N] [--checkpoint FOLDER] [--scratch FOLDER] [--threads N] [--rounds N]
+    bench/peers.sh [llama.cpp|onnx|openvino] [--layers N] [--checkpoint FOLDER] [--scratch FOLDER] [--threads N] [--rounds N] [--cold]
 
 llama.cpp (the default): its converter and llama-quantize, one after the other, beside gguf:Q4_K_M. onnx: onnxruntime-genai's model
 builder, int4 for the CPU, beside onnx:int4. openvino: optimum-cli, beside openvino:int4 of the same settings. A round is the other
-tool's run, then a job of quantd on the checkpoint that it stores (the upload is measured once, and apart). Prints seconds and peak resident memory of each, and each round's ratio.
+tool's run, then a job of quantd on the checkpoint that it stores (the upload is measured once, and apart). What a tool reads is in the
+page cache when it starts, as after a download, or with --cold on the disk alone. Prints seconds and peak resident memory of each, and
+each round's ratio.
 """
 import argparse
 import os
@@ -21,6 +23,20 @@ from main_job import ROOT
 CONVERTER = [ROOT / "build" / "convert-venv" / "bin" / "python", ROOT / "build" / "llama.cpp" / "convert_hf_to_gguf.py"]
 BUILDER = [ROOT / "build" / "onnx-venv" / "bin" / "python", "-m", "onnxruntime_genai.models.builder"]
 OPTIMUM = [ROOT / "build" / "openvino-venv" / "bin" / "optimum-cli"]
+
+
+def settle(folder, cold):
+    """Brings the large files of a folder into the page cache, or out of it."""
+    for path in folder.rglob("*"):
+        if not path.is_file() or path.stat().st_size < 1 << 20:
+            continue
+        with open(path, "rb", buffering=0) as file:
+            os.fsync(file.fileno())
+            if cold:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            else:
+                while file.read(1 << 22):
+                    pass
 
 
 def run(what, command):
@@ -81,6 +97,7 @@ def main():
     parser.add_argument("peer", nargs="?", choices=PEERS, default="llama.cpp")
     main_job.add_options(parser)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cold", action="store_true", help="what is read is not in the page cache")
     options = parser.parse_args()
     run_peer, target = PEERS[options.peer]
     scratch = main_job.prepare(options)
@@ -90,7 +107,9 @@ def main():
         main_job.report("quantd: upload", seconds)
         ratios = []
         for number in range(options.rounds):
+            settle(options.checkpoint, options.cold)
             peer = run_peer(options, scratch)
+            settle(scratch / "data", options.cold)
             ratios.append(peer / run_quantd(server, model, target))
             print(f"round {number + 1}: {options.peer} takes {ratios[-1]:.1f} times as long", flush=True)
         print(f"median of {options.rounds} rounds: {statistics.median(ratios):.1f}")
