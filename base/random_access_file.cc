@@ -33,6 +33,9 @@ class LocalFile : public RandomAccessFile {
   void WillRead(uint64_t offset, uint64_t length) const override {
     ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
   }
+  void HasRead(uint64_t offset, uint64_t length) const override {
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
+  }
 
   absl::Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
     RETURN_IF_ERROR(CheckRange(size_, offset, out.size()));
@@ -72,6 +75,7 @@ class MemoryFile : public RandomAccessFile {
 }  // namespace
 
 void RandomAccessFile::WillRead(uint64_t, uint64_t) const {}
+void RandomAccessFile::HasRead(uint64_t, uint64_t) const {}
 
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenLocalFile(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

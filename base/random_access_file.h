@@ -27,6 +27,8 @@ class RandomAccessFile {
   // That ReadAt will soon ask for these bytes, as far as the file has them: slow media may fetch them
   // meanwhile.
   virtual void WillRead(uint64_t offset, uint64_t length) const;
+  // That nobody will soon ask for these bytes again: they need no memory.
+  virtual void HasRead(uint64_t offset, uint64_t length) const;
 };
 
 // How far ahead of its reads a pass through a file calls WillRead.

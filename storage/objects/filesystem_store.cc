@@ -85,22 +85,12 @@ absl::StatusOr<UniqueFd> CreateLocked(const fs::path& path) {
 
 // Has the disk write a file while it grows: without it the kernel waits for seconds, and whoever flushes the
 // file waits for all of it.
-class EarlyFlush {
- public:
-  explicit EarlyFlush(uint64_t size) : begun_(size) {}
+void BeginFlush(int fd, uint64_t begin, uint64_t end) {
+  // What fails is told by fsync.
+  ::sync_file_range(fd, static_cast<off_t>(begin), static_cast<off_t>(end - begin), SYNC_FILE_RANGE_WRITE);
+}
 
-  void Grown(int fd, uint64_t size) {
-    if (size - begun_ < kBytes) return;
-    // It only begins; what fails is told by fsync.
-    ::sync_file_range(fd, static_cast<off_t>(begun_), static_cast<off_t>(size - begun_),
-                      SYNC_FILE_RANGE_WRITE);
-    begun_ = size;
-  }
-
- private:
-  static constexpr uint64_t kBytes = uint64_t{8} << 20;
-  uint64_t begun_;
-};
+constexpr uint64_t kFlushBytes = uint64_t{8} << 20;
 
 class FilesystemWriter final : public ObjectWriter {
  public:
@@ -113,7 +103,10 @@ class FilesystemWriter final : public ObjectWriter {
   absl::Status Append(std::span<const std::byte> bytes) override {
     RETURN_IF_ERROR(WriteAll(fd_.get(), bytes, temporary_.string()));
     size_ += bytes.size();
-    early_flush_.Grown(fd_.get(), size_);
+    if (size_ - begun_ < kFlushBytes) return absl::OkStatus();
+    BeginFlush(fd_.get(), begun_, size_);
+    begun_ = size_;
+    if (begun_ > kCachedBytes) Release(begun_ - kCachedBytes);
     return absl::OkStatus();
   }
 
@@ -124,11 +117,25 @@ class FilesystemWriter final : public ObjectWriter {
   }
 
  private:
+  // The end of a file; a large one does not push out of the page cache what others have there, and whoever
+  // checks it reads the disk.
+  static constexpr uint64_t kCachedBytes = uint64_t{64} << 20;
+
+  // Bytes before `end` leave the page cache, as soon as they are on the disk.
+  void Release(uint64_t end) {
+    const auto begin = static_cast<off_t>(released_), size = static_cast<off_t>(end - released_);
+    ::sync_file_range(fd_.get(), begin, size,
+                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    ::posix_fadvise(fd_.get(), begin, size, POSIX_FADV_DONTNEED);
+    released_ = end;
+  }
+
   UniqueFd fd_;
   fs::path temporary_;
   fs::path target_;
   uint64_t size_ = 0;
-  EarlyFlush early_flush_{0};
+  uint64_t begun_ = 0;     // to be flushed
+  uint64_t released_ = 0;  // from the page cache
   bool committed_ = false;
 };
 
@@ -140,7 +147,7 @@ class FilesystemUpload final : public ResumableUpload {
         objects_(std::move(objects)),
         size_(size),
         durable_(size),
-        early_flush_(size) {}
+        begun_(size) {}
 
   uint64_t durable_size() const override { return durable_; }
 
@@ -152,7 +159,10 @@ class FilesystemUpload final : public ResumableUpload {
       return status;
     }
     size_ += bytes.size();
-    early_flush_.Grown(fd_.get(), size_);
+    if (size_ - begun_ >= kFlushBytes) {
+      BeginFlush(fd_.get(), begun_, size_);
+      begun_ = size_;
+    }
     return absl::OkStatus();
   }
 
@@ -183,17 +193,16 @@ class FilesystemUpload final : public ResumableUpload {
   fs::path objects_;
   uint64_t size_;
   uint64_t durable_;
-  EarlyFlush early_flush_;
+  uint64_t begun_;  // to be flushed
 };
 
 class FilesystemStore final : public ObjectStore {
  public:
-  explicit FilesystemStore(fs::path folder)
+  explicit FilesystemStore(const fs::path& folder)
       : objects_(folder / "objects"), uploads_(folder / "uploads"), temporary_(folder / "temporary") {}
 
   absl::Status Prepare() {
-    for (const fs::path& folder : {objects_, uploads_, temporary_})
-      RETURN_IF_ERROR(MakeFolders(fs::absolute(folder)));
+    for (const fs::path& folder : {objects_, uploads_, temporary_}) RETURN_IF_ERROR(MakeFolders(folder));
     RemoveLeftovers();
     return absl::OkStatus();
   }
@@ -312,7 +321,11 @@ class FilesystemStore final : public ObjectStore {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenFilesystemStore(const std::string& folder) {
-  auto store = std::make_unique<FilesystemStore>(fs::path(folder));
+  // Whatever becomes of the working folder, or of this one.
+  std::error_code error;
+  const fs::path absolute = fs::absolute(folder, error);
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot find the folder ", folder));
+  auto store = std::make_unique<FilesystemStore>(absolute);
   RETURN_IF_ERROR(store->Prepare());
   return store;
 }

@@ -33,6 +33,20 @@ TEST(FilesystemStore, RemovesWhatNobodyWritesAnyMore) {
   std::filesystem::remove_all(folder);
 }
 
+// Somebody removes the folder of a store that was given as a relative path.
+TEST(FilesystemStore, AStoreThatIsRemovedUnderAWriterIsAnError) {
+  std::string folder = testing::TempDir() + "/filesystem_store_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder);
+  auto store = *OpenObjectStore("file:store");
+  auto writer = *store->Create("a");
+  std::filesystem::remove_all("store");
+  EXPECT_EQ(writer->Commit().code(), absl::StatusCode::kNotFound);
+  std::filesystem::current_path(before);
+  std::filesystem::remove_all(folder);
+}
+
 // RLIMIT_FSIZE stands in for a full disk: a write goes in part, the next fails.
 TEST(FilesystemStore, AnAppendThatFailsLeavesNoPartBehind) {
   std::string folder = testing::TempDir() + "/filesystem_store_XXXXXX";

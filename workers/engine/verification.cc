@@ -70,8 +70,7 @@ class Taker final : public FileSink {
   Take take_;
 };
 
-// Reads the file front to back. Hashing takes longer than reading what was just written, so the file's digest
-// and its tensors' are computed side by side.
+// Reads the file front to back. The file's digest and its tensors' are computed side by side.
 absl::Status DigestFile(const RandomAccessFile& file, Sha256& digest, TensorDigests& tensors,
                         const std::function<absl::Status()>& keep_going) {
   WriteBehind whole(std::make_unique<Taker>([&](std::span<const std::byte> bytes) { digest.Update(bytes); }));
@@ -84,6 +83,7 @@ absl::Status DigestFile(const RandomAccessFile& file, Sha256& digest, TensorDige
     RETURN_IF_ERROR(keep_going());
     file.WillRead(offset + kReadAheadBytes, chunk.size());
     RETURN_IF_ERROR(file.ReadAt(offset, chunk));
+    file.HasRead(offset, chunk.size());
     RETURN_IF_ERROR(whole.Append(chunk));
     RETURN_IF_ERROR(parts.Append(chunk));
   }
