@@ -19,44 +19,48 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// Levels of a block of 32. level_of(weights) may be below 0 or above the largest level: it is clamped. Where
-// a scale has no finite inverse all of a block's are below 0.
+// Levels of a block of 32. Where a scale has no finite inverse all of a block's are below 0, and become 0.
+// Level level_of(weights) may be one above the largest, unless `kFits`.
 
 // Levels of four bits: byte i has level i below and level 16 + i above.
-template <class Source, class LevelOf>
+template <bool kFits, class Source, class LevelOf>
 QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
   UseHalvesOf32<Source>(x, level_of, [&](int i, auto low, auto high) {
     const hn::DFromV<decltype(low)> tag;
-    const auto most = hn::Set(tag, 15);
-    const auto both = hn::Or(hn::Min(low, most), hn::ShiftLeft<4>(hn::Min(high, most)));
+    if constexpr (!kFits) {
+      const auto most = hn::Set(tag, 15);
+      low = hn::Min(low, most);
+      high = hn::Min(high, most);
+    }
     const hn::Rebind<uint8_t, decltype(tag)> bytes;
-    hn::StoreU(hn::DemoteTo(bytes, both), bytes, out + i);
+    hn::StoreU(hn::DemoteTo(bytes, hn::Or(low, hn::ShiftLeft<4>(high))), bytes, out + i);
   });
 }
 
 // Levels of five bits: bit i of four bytes is the fifth bit of level i, then the nibbles follow.
-template <class Source, class LevelOf>
+template <bool kFits, class Source, class LevelOf>
 QUANTD_LANE void StoreFiveBits(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
-  const ByteBlock levels = BytesOf32<uint8_t, Source>(x, level_of);
-  const auto most = hn::Set(ByteTag(), 31), nibble = hn::Set(ByteTag(), 15);
-  const ByteVector first = hn::Min(levels.first, most), second = hn::Min(levels.second, most);
-  const hn::Full128<int8_t> tag;
-  const auto has_fifth = [=](ByteVector level) {
-    return hn::Gt(hn::BitCast(tag, level), hn::BitCast(tag, nibble));
-  };
-  hn::StoreMaskBits(tag, has_fifth(first), out);
-  hn::StoreMaskBits(tag, has_fifth(second), out + 2);
+  const LowByteTag tag;
+  const hn::RebindToSigned<LowByteTag> number;
+  const auto nibble = hn::Set(tag, 15);
+  const ByteBlock nibbles = JoinBytes([&](int part) {
+    auto levels = LowBytesOf32<Source>(x, part, level_of);
+    if constexpr (!kFits) levels = hn::Min(levels, hn::Set(tag, 31));
+    const auto has_fifth = hn::Gt(hn::BitCast(number, levels), hn::BitCast(number, nibble));
+    hn::StoreMaskBits(number, has_fifth, out + 2 * part);
+    return hn::And(levels, nibble);
+  });
   const hn::Full128<uint16_t> wide;
-  const auto high = hn::ShiftLeft<4>(hn::BitCast(wide, hn::And(second, nibble)));
-  hn::StoreU(hn::Or(hn::And(first, nibble), hn::BitCast(ByteTag(), high)), ByteTag(), out + 4);
+  const auto high = hn::ShiftLeft<4>(hn::BitCast(wide, nibbles.second));
+  hn::StoreU(hn::Or(nibbles.first, hn::BitCast(ByteTag(), high)), ByteTag(), out + 4);
 }
 
-template <int kBits, class Source, class LevelOf>
+template <int kBits, bool kFits, class Source, class LevelOf>
 QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
   if constexpr (kBits == 4) {
-    StoreNibbles<Source>(x, level_of, out);
+    StoreNibbles<kFits, Source>(x, level_of, out);
   } else {
-    StoreFiveBits<Source>(x, level_of, out);
+    StoreFiveBits<kFits, Source>(x, level_of, out);
   }
 }
 
@@ -180,7 +184,7 @@ class SymmetricRows {
       return Lanes::TruncateVector(hn::Add(hn::Mul(weights, inverse), offset));
     };
     std::memcpy(out, halves_ + block, 2);
-    StoreLevels<kBits, Source>(x, level_of, out + 2);
+    StoreLevels<kBits, /*kFits=*/false, Source>(x, level_of, out + 2);
   }
 
  private:
@@ -212,7 +216,8 @@ class RangeRows {
       return Lanes::TruncateVector(hn::Add(hn::Mul(hn::Sub(weights, minimum), inverse), offset));
     };
     std::memcpy(out, heads_ + block, 4);
-    StoreLevels<kBits, Source>(x, level_of, out + 4);
+    // The largest weight's level is the largest one and a half, but for a part in 2^20.
+    StoreLevels<kBits, /*kFits=*/true, Source>(x, level_of, out + 4);
   }
 
  private:

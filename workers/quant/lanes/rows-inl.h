@@ -279,6 +279,20 @@ QUANTD_LANE ByteBlock BytesOf32(const typename Source::Bits* x, IntegersOf integ
   return JoinBytes(pair);
 }
 
+// The low bytes of integers of 32 weights at x, in one vector or, on SSE4, in two: those of part `part`.
+using LowByteTag = hn::CappedTag<uint8_t, 32>;
+template <class Source, class IntegersOf>
+QUANTD_LANE hn::Vec<LowByteTag> LowBytesOf32(const typename Source::Bits* x, int part,
+                                             IntegersOf integers_of) {
+  const auto words = [&](int pair) { return WordsOfPair<Source>(x, pair, integers_of); };
+  if constexpr (2 * Lanes::kPerVector == 32) {
+    return hn::DemoteTo(LowByteTag(), words(0));
+  } else {
+    const auto bytes = [&](int pair) { return hn::BitCast(LowByteTag(), words(pair)); };
+    return hn::ConcatEven(LowByteTag(), bytes(2 * part + 1), bytes(2 * part));
+  }
+}
+
 // Calls use(i, words, other words) with integers of weights i … and 16 + i … of 32, until all were used.
 template <class Source, class IntegersOf, class Use>
 QUANTD_LANE void UseHalvesOf32(const typename Source::Bits* x, IntegersOf integers_of, Use use) {
