@@ -106,8 +106,7 @@ class FilesystemWriter final : public ObjectWriter {
     if (size_ - begun_ < kFlushBytes) return absl::OkStatus();
     BeginFlush(fd_.get(), begun_, size_);
     begun_ = size_;
-    if (begun_ > kCachedBytes) Release(begun_ - kCachedBytes);
-    return absl::OkStatus();
+    return begun_ > kCachedBytes ? Release(begun_ - kCachedBytes) : absl::OkStatus();
   }
 
   absl::Status Commit() override {
@@ -122,12 +121,16 @@ class FilesystemWriter final : public ObjectWriter {
   static constexpr uint64_t kCachedBytes = uint64_t{64} << 20;
 
   // Bytes before `end` leave the page cache, as soon as they are on the disk.
-  void Release(uint64_t end) {
+  absl::Status Release(uint64_t end) {
     const auto begin = static_cast<off_t>(released_), size = static_cast<off_t>(end - released_);
-    ::sync_file_range(fd_.get(), begin, size,
-                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    constexpr unsigned kWait =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    // What is told here, fsync does not tell again. Some sandboxes have no such call.
+    if (::sync_file_range(fd_.get(), begin, size, kWait) != 0 && errno != ENOSYS)
+      return ErrnoStatus(errno, absl::StrCat("cannot write ", temporary_.string()));
     ::posix_fadvise(fd_.get(), begin, size, POSIX_FADV_DONTNEED);
     released_ = end;
+    return absl::OkStatus();
   }
 
   UniqueFd fd_;
