@@ -83,14 +83,17 @@ absl::StatusOr<UniqueFd> CreateLocked(const fs::path& path) {
   }
 }
 
-// Has the disk write a file while it grows: without it the kernel waits for seconds, and whoever flushes the
-// file waits for all of it.
-void BeginFlush(int fd, uint64_t begin, uint64_t end) {
+// Has the disk write a file of `size` bytes while it grows: without it the kernel waits for seconds, and
+// whoever flushes the file waits for all of it. `begun` bytes were told before; false when too few came
+// since.
+bool BeginFlush(int fd, uint64_t size, uint64_t& begun) {
+  constexpr uint64_t kBytes = uint64_t{8} << 20;
+  if (size - begun < kBytes) return false;
   // What fails is told by fsync.
-  ::sync_file_range(fd, static_cast<off_t>(begin), static_cast<off_t>(end - begin), SYNC_FILE_RANGE_WRITE);
+  ::sync_file_range(fd, static_cast<off_t>(begun), static_cast<off_t>(size - begun), SYNC_FILE_RANGE_WRITE);
+  begun = size;
+  return true;
 }
-
-constexpr uint64_t kFlushBytes = uint64_t{8} << 20;
 
 class FilesystemWriter final : public ObjectWriter {
  public:
@@ -103,10 +106,8 @@ class FilesystemWriter final : public ObjectWriter {
   absl::Status Append(std::span<const std::byte> bytes) override {
     RETURN_IF_ERROR(WriteAll(fd_.get(), bytes, temporary_.string()));
     size_ += bytes.size();
-    if (size_ - begun_ < kFlushBytes) return absl::OkStatus();
-    BeginFlush(fd_.get(), begun_, size_);
-    begun_ = size_;
-    return begun_ > kCachedBytes ? Release(begun_ - kCachedBytes) : absl::OkStatus();
+    if (!BeginFlush(fd_.get(), size_, begun_) || size_ <= kCachedBytes) return absl::OkStatus();
+    return Release(size_ - kCachedBytes);
   }
 
   absl::Status Commit() override {
@@ -162,10 +163,7 @@ class FilesystemUpload final : public ResumableUpload {
       return status;
     }
     size_ += bytes.size();
-    if (size_ - begun_ >= kFlushBytes) {
-      BeginFlush(fd_.get(), begun_, size_);
-      begun_ = size_;
-    }
+    BeginFlush(fd_.get(), size_, begun_);
     return absl::OkStatus();
   }
 
