@@ -12,7 +12,7 @@
 namespace quantd {
 namespace {
 
-// How often leases and deadlines are looked at when nothing wakes the thread.
+// How often leases are looked at, and deadlines when nothing wakes the thread.
 constexpr std::chrono::milliseconds kTick(250);
 // How often objects are looked for that a worker left after its lease had run out.
 constexpr absl::Duration kCollect = absl::Minutes(10);
@@ -146,6 +146,10 @@ void Dispatcher::ServePlans(std::list<PlanWaiter>& waiters, bool draining) {
 }
 
 void Dispatcher::Expire(const std::vector<EndedWorker>& ended) {
+  // Not at every call of Lease, which waits meanwhile.
+  const auto now = std::chrono::steady_clock::now();
+  if (ended.empty() && now < next_expiry_) return;
+  next_expiry_ = now + kTick;
   absl::StatusOr<int> expired = context_.catalogue.ExpireLeases();
   for (const EndedWorker& worker : ended) {
     const absl::StatusOr<int> lost = context_.catalogue.LoseWorker(worker.id, "its worker " + worker.how);

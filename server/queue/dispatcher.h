@@ -2,6 +2,7 @@
 // serves them all, and lets leases expire.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -64,6 +65,7 @@ class Dispatcher {
   void Run();
   void ServeLeases(std::list<LeaseWaiter>& waiters, bool draining);
   void ServePlans(std::list<PlanWaiter>& waiters, bool draining);
+  // At every tick, and at once for workers that have ended.
   void Expire(const std::vector<EndedWorker>& ended);
   // Removes what attempts that died left in the object store.
   void CollectArtifacts();
@@ -77,6 +79,7 @@ class Dispatcher {
   std::list<PlanWaiter> plans_;
   std::vector<EndedWorker> ended_workers_;
   std::vector<std::string> idle_workers_;
+  std::chrono::steady_clock::time_point next_expiry_;  // of the thread
   bool woken_ = false;
   bool draining_ = false;
   bool stopping_ = false;

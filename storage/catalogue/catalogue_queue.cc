@@ -33,6 +33,15 @@ constexpr Lane kJobs = {2, "token IS NULL AND kind=3", "priority DESC, sequence"
 
 const Lane& LaneOf(TaskKind kind) { return kind == TaskKind::kQuantize ? kJobs : kShortTasks; }
 
+// Those of `kinds` that wait in that lane, as a list of SQL.
+std::string KindsIn(const Lane& lane, const std::vector<TaskKind>& kinds) {
+  std::vector<int> numbers;
+  for (const TaskKind kind : kinds) {
+    if (&LaneOf(kind) == &lane) numbers.push_back(static_cast<int>(kind));
+  }
+  return absl::StrJoin(numbers, ",");
+}
+
 // A tenant that has something waiting.
 struct Turn {
   std::string tenant;
@@ -42,22 +51,19 @@ struct Turn {
 
 // In order.
 absl::StatusOr<std::vector<Turn>> Turns(Transaction& sql, const Lane& lane, const std::string& kinds) {
-  auto time = sql.Prepare("SELECT coalesce(max(start_tag), 0) FROM shares WHERE lane=?");
-  time->BindAll(lane.number);
-  RETURN_IF_ERROR(time->Step().status());
-  const int64_t virtual_time = time->Integer(0);
   // Not EXISTS: PostgreSQL makes a join of it, which may read the whole queue. So it is one look into the
   // index for each tenant.
   auto list = sql.Prepare(absl::StrCat(
-      "SELECT tenant, finish_tag FROM shares s WHERE lane=? AND"
-      " (SELECT sequence FROM tasks t WHERE t.tenant=s.tenant AND ",
+      "SELECT tenant, finish_tag, (SELECT max(start_tag) FROM shares WHERE lane=?) FROM shares s"
+      " WHERE lane=? AND (SELECT sequence FROM tasks t WHERE t.tenant=s.tenant AND ",
       lane.waiting, " AND kind IN (", kinds, ") ORDER BY ", lane.order, " LIMIT 1) IS NOT NULL"));
-  list->BindAll(lane.number);
+  list->BindAll(lane.number, lane.number);
   std::vector<Turn> turns;
   for (;;) {
     ASSIGN_OR_RETURN(const bool row, list->Step());
     if (!row) break;
-    turns.push_back({list->Text(0), std::max(virtual_time, list->Integer(1)), list->Integer(1)});
+    const int64_t finish_tag = list->Integer(1), virtual_time = list->Integer(2);
+    turns.push_back({list->Text(0), std::max(virtual_time, finish_tag), finish_tag});
   }
   // Of those that have been idle, the one that has been so for longest comes first.
   std::sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) {
@@ -126,10 +132,10 @@ absl::StatusOr<bool> Catalogue::MayRunMore(Transaction& sql, const std::string& 
 absl::StatusOr<std::optional<LeaseRecord>> Catalogue::LeaseTask(const std::vector<TaskKind>& kinds,
                                                                 const std::string& worker_id,
                                                                 const std::string& engine_version) {
-  const std::string wanted = absl::StrJoin(
-      kinds, ",", [](std::string* out, TaskKind kind) { absl::StrAppend(out, static_cast<int>(kind)); });
   return Transact([&](Change& change) -> absl::StatusOr<std::optional<LeaseRecord>> {
     for (const Lane* lane : {&kShortTasks, &kJobs}) {
+      const std::string wanted = KindsIn(*lane, kinds);
+      if (wanted.empty()) continue;
       // Most calls find nothing, and need no lock for that.
       ASSIGN_OR_RETURN(std::vector<Turn> turns, Turns(change.sql, *lane, wanted));
       if (turns.empty()) continue;

@@ -109,6 +109,17 @@ TEST_P(QueueTest, ShortTasksHaveTurnsOfTheirOwnAndComeFirst) {
   EXPECT_EQ((*catalogue_->LeaseTask(all, "worker", kEngine))->task.tenant, "b");
 }
 
+TEST_P(QueueTest, AWorkerIsGivenOnlyWhatItTakes) {
+  const std::string model = ReadyModelOf("a");
+  Queue("a", model, 1);
+  EXPECT_FALSE(HasTask(TaskKind::kPlan));
+  ASSERT_TRUE(catalogue_->QueuePlan("a", model, "t").ok());
+  EXPECT_FALSE(HasTask(TaskKind::kInspect));
+  EXPECT_EQ(Lease(TaskKind::kQuantize).task.kind, TaskKind::kQuantize);
+  EXPECT_FALSE(HasTask(TaskKind::kQuantize));
+  EXPECT_EQ(Lease(TaskKind::kPlan).task.kind, TaskKind::kPlan);
+}
+
 INSTANTIATE_TEST_SUITE_P(Databases, QueueTest, testing::ValuesIn(kDatabaseKinds), NameOf);
 
 }  // namespace
