@@ -36,9 +36,9 @@ inline constexpr int kLevelsOfChunk = 4 * kOrdered;
 // Of `count` weights, whole chunks, in groups of 2^group_bits.
 template <class Source, int kBits, class Levels>
 void WriteLevels(const typename Source::Bits* x, int64_t count, int group_bits, const GroupNumbers& numbers,
-                 const Levels of, uint8_t* packed) {
+                 const Levels of, int64_t prefetch_distance, uint8_t* packed) {
   for (int64_t at = 0; at < count; at += kLevelsOfChunk, packed += kLevelsOfChunk * kBits / 8) {
-    PrefetchBehind<kLevelsOfChunk * sizeof(*x)>(x + at);
+    PrefetchBehind<kLevelsOfChunk * sizeof(*x)>(x + at, prefetch_distance);
     Ordered levels[4];
     for (int v = 0; v < 4; ++v) {
       const int64_t first = at + v * kOrdered;
@@ -60,7 +60,7 @@ int64_t WidenRange(const typename Source::Bits* x, int64_t count, float& low, fl
   LaneFloat lows(low), highs(high);
   int64_t at = 0;
   for (; at + kBatch <= count; at += kBatch) {
-    PrefetchBehind<kBatch * sizeof(*x)>(x + at);
+    PrefetchBehind<kBatch * sizeof(*x)>(x + at, PrefetchDistance(kBatch * sizeof(*x)));
     LaneFloat batch_low, batch_high;
     FindRange<Source, kGroup>(x + at, batch_low, batch_high);
     lows = Lanes::Min(batch_low, lows);
@@ -79,7 +79,7 @@ void EncodeGroupRows(const typename Source::Bits* x, int64_t groups, int group, 
   using Bits = typename Source::Bits;
   constexpr int kBatch = Lanes::kCount, kLargest = 256;
   const int group_bits = std::countr_zero(static_cast<unsigned>(group));
-  const int64_t batch_weights = int64_t{kBatch} * group;
+  const int64_t batch_weights = int64_t{kBatch} * group, ahead = PrefetchDistance(batch_weights * sizeof(*x));
   const auto encode = [&](const Bits* from, int64_t first, int count, uint8_t* packed) {
     const auto firsts = [&] {
       HWY_ALIGN Bits bits[kBatch];
@@ -93,7 +93,7 @@ void EncodeGroupRows(const typename Source::Bits* x, int64_t groups, int group, 
     GroupNumbers numbers;
     numbers.divisor.Set(found.divisor);
     numbers.zero_point.Set(found.zero_point);
-    WriteLevels<Source, kBits>(from, batch_weights, group_bits, numbers, levels, packed);
+    WriteLevels<Source, kBits>(from, batch_weights, group_bits, numbers, levels, ahead, packed);
   };
   uint8_t* packed = reinterpret_cast<uint8_t*>(plane);
   int64_t first = 0;

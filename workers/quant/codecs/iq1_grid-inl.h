@@ -95,13 +95,14 @@ class Iq1Terms {
  public:
   // x[i * stride] and w[i * stride] are weight i's.
   QUANTD_LANE Iq1Terms(float lowest, float scale, const float* x, const float* w, int stride) {
-    const hn::CappedTag<float, 4> tag;
-    const auto values = hn::Add(hn::Iota(tag, 0.0f), hn::Set(tag, lowest));
+    const FloatTag tag;
+    const auto values = hn::Add(hn::LoadDup128(tag, kLevels), hn::Set(tag, lowest));
     const auto scaled = hn::Mul(hn::Set(tag, scale), values);
+    QUANTD_UNROLL
     for (int i = 0; i < 8; ++i) {
       const auto difference = hn::Sub(scaled, hn::Set(tag, x[i * stride]));
       const auto term = hn::Mul(hn::Mul(hn::Set(tag, w[i * stride]), difference), difference);
-      hn::Store(term, tag, terms_ + 4 * i);
+      terms_[i] = RepeatedTable<4>([&](int /*level*/) { return term; });
     }
   }
 
@@ -125,14 +126,14 @@ class Iq1Terms {
 
  private:
   QUANTD_LANE hn::Vec<FloatTag> Sums(hn::Vec<IntTag> points) const {
-    auto sum = LookupRepeated<4>(terms_, points);
-    for (int i = 1; i < 8; ++i) {
-      sum = hn::Add(sum, LookupRepeated<4>(terms_ + 4 * i, hn::ShiftRightSame(points, 2 * i)));
-    }
+    auto sum = terms_[0][points];
+    QUANTD_UNROLL
+    for (int i = 1; i < 8; ++i) sum = hn::Add(sum, terms_[i][hn::ShiftRightSame(points, 2 * i)]);
     return sum;
   }
 
-  HWY_ALIGN float terms_[8 * 4];
+  HWY_ALIGN static constexpr float kLevels[4] = {0.0f, 1.0f, 2.0f, 3.0f};
+  RepeatedTable<4> terms_[8];
 };
 
 template <class L, class Weights>

@@ -98,40 +98,35 @@ requires(L::kCount == 1) QUANTD_LANE
 template <class Group>
 class TermTables {
  public:
-  TermTables(const float* x, const float* w, int stride) {
-    const hn::CappedTag<float, 4> tag;
-    for (int i = 0; i < Group::kCoordinates; ++i) {
-      for (int at = i * kTable; at < (i + 1) * kTable; at += 4) {
-        hn::Store(hn::Set(tag, x[i * stride]), tag, x_ + at);
-        hn::Store(hn::Set(tag, w[i * stride]), tag, w_ + at);
-      }
-    }
-  }
-
-  QUANTD_LANE void SetScale(float scale) {
-    const FloatTag tag;
-    for (int at = 0; at < kSize; at += VectorLanes::kPerVector) {
-      const auto steps = hn::Mul(hn::Set(tag, scale), hn::Load(tag, kSteps.values + at % kLevels));
-      const auto difference = hn::Sub(steps, hn::Load(tag, x_ + at));
-      const auto term = hn::Mul(hn::Mul(hn::Load(tag, w_ + at), difference), difference);
-      hn::Store(term, tag, terms_ + at);
-    }
+  // x[i * stride] and w[i * stride] are coordinate i and its weight.
+  QUANTD_LANE TermTables(float scale, const float* x, const float* w, int stride) {
+    const Tag tag;
+    const auto term = [&](int i, int level) {
+      const auto steps = hn::Mul(hn::Set(tag, scale), hn::Load(tag, kSteps.values + level));
+      const auto difference = hn::Sub(steps, hn::Set(tag, x[i * stride]));
+      return hn::Mul(hn::Mul(hn::Set(tag, w[i * stride]), difference), difference);
+    };
+    QUANTD_UNROLL
+    for (int i = 0; i < Group::kCoordinates; ++i)
+      terms_[i] = Table([&](int level) { return term(i, level); });
   }
 
   // The first of the nearest points; the first of all where no distance is a number below FLT_MAX.
   QUANTD_LANE int32_t Nearest(const int32_t* list, int count) const {
-    const FloatTag tag;
+    const Tag tag;
     // What is no number counts as FLT_MAX.
     const auto distances = hn::Min(DistancesOfFirst(list, count), hn::Set(tag, FLT_MAX));
-    if (count > VectorLanes::kPerVector) return NearestOfMany(list, count, distances);
+    if (count > kAtOnce) return NearestOfMany(list, count, distances);
     const auto is_least = hn::Eq(distances, hn::MinOfLanes(tag, distances));
-    return list[hn::FindFirstTrue(tag, is_least)];
+    return list[hn::FindKnownFirstTrue(tag, is_least)];
   }
 
  private:
   static constexpr int kLevels = 1 << Group::kLevelBits;
-  static constexpr int kTable = kRepeatedTable<kLevels>;
-  static constexpr int kSize = Group::kCoordinates * kTable;
+  using Table = RepeatedTable<kLevels>;
+  using Tag = typename Table::Tag;
+  using PointTag = hn::RebindToSigned<Tag>;
+  static constexpr int kAtOnce = static_cast<int>(hn::MaxLanes(Tag()));
 
   // 2 * level + 1 of the levels, again and again.
   struct Steps {
@@ -146,37 +141,34 @@ class TermTables {
 
   // Of the points from `list` on, one for each element of the vector; FLT_MAX for those after the first
   // `count`.
-  QUANTD_LANE hn::Vec<FloatTag> DistancesOfFirst(const int32_t* list, int count) const {
-    const FloatTag tag;
-    const auto points = hn::LoadU(IntTag(), list);
-    auto sum = LookupRepeated<kLevels>(terms_, points);
-    for (int i = 1; i < Group::kCoordinates; ++i) {
-      const auto index = hn::ShiftRightSame(points, Group::kLevelBits * i);
-      sum = hn::Add(sum, LookupRepeated<kLevels>(terms_ + i * kTable, index));
-    }
+  QUANTD_LANE hn::Vec<Tag> DistancesOfFirst(const int32_t* list, int count) const {
+    const Tag tag;
+    const auto points = hn::LoadU(PointTag(), list);
+    auto sum = terms_[0][points];
+    QUANTD_UNROLL
+    for (int i = 1; i < Group::kCoordinates; ++i)
+      sum = hn::Add(sum, terms_[i][hn::ShiftRightSame(points, Group::kLevelBits * i)]);
     return hn::IfThenElse(hn::FirstN(tag, static_cast<size_t>(count)), sum, hn::Set(tag, FLT_MAX));
   }
 
-  QUANTD_LANE int32_t NearestOfMany(const int32_t* list, int count, hn::Vec<FloatTag> best) const {
-    const FloatTag tag;
-    const IntTag int_tag;
-    auto position = hn::Iota(int_tag, 0), here = position;
-    for (int at = VectorLanes::kPerVector; at < count; at += VectorLanes::kPerVector) {
+  QUANTD_LANE int32_t NearestOfMany(const int32_t* list, int count, hn::Vec<Tag> best) const {
+    const Tag tag;
+    const PointTag point_tag;
+    auto position = hn::Iota(point_tag, 0), here = position;
+    for (int at = kAtOnce; at < count; at += kAtOnce) {
       const auto distances = DistancesOfFirst(list + at, count - at);
-      here = hn::Add(here, hn::Set(int_tag, VectorLanes::kPerVector));
+      here = hn::Add(here, hn::Set(point_tag, kAtOnce));
       const auto is_less = hn::Lt(distances, best);
       best = hn::IfThenElse(is_less, distances, best);
-      position = hn::IfThenElse(hn::RebindMask(int_tag, is_less), here, position);
+      position = hn::IfThenElse(hn::RebindMask(point_tag, is_less), here, position);
     }
-    const auto is_least = hn::RebindMask(int_tag, hn::Eq(best, hn::MinOfLanes(tag, best)));
+    const auto is_least = hn::RebindMask(point_tag, hn::Eq(best, hn::MinOfLanes(tag, best)));
     const auto first =
-        hn::MinOfLanes(int_tag, hn::IfThenElse(is_least, position, hn::Set(int_tag, INT32_MAX)));
+        hn::MinOfLanes(point_tag, hn::IfThenElse(is_least, position, hn::Set(point_tag, INT32_MAX)));
     return list[hn::GetLane(first)];
   }
 
-  HWY_ALIGN float x_[kSize];
-  HWY_ALIGN float w_[kSize];
-  HWY_ALIGN float terms_[kSize];
+  Table terms_[Group::kCoordinates];
 };
 
 // Lists are too many for the first-level cache: those of some tries are asked for before the first search.
@@ -190,21 +182,29 @@ QUANTD_LANE void PrefetchLists(const IqGrid& grid, const uint32_t* packed) {
   }
 }
 
+// Whether levels are a point is a toss of a coin, which a branch would lose: the searches are listed first.
 template <class L, class Group, int N, class Values>
 requires(L::kCount > 1) void FindNearest(const IqGrid& grid, const Values& x, const Values& w, int first,
                                          const typename L::template FloatArray<N>& scales, uint32_t* packed) {
   PrefetchLists<N>(grid, packed);
   for (int lane = 0; lane < L::kCount; ++lane) {
-    const int at = first * L::kCount + lane;
-    TermTables<Group> tables(x.data() + at, w.data() + at, L::kCount);
+    int32_t cells[N];
+    int steps[N];
+    int searches = 0;
     for (int step = 0; step < N; ++step) {
-      uint32_t& found = packed[step * L::kCount + lane];
-      const int32_t cell = IqCellOf(grid, static_cast<int32_t>(found));
-      found &= kIqFlag - 1;
-      if (cell >= 0) continue;
-      tables.SetScale(scales.data()[step * L::kCount + lane]);
-      const int32_t point = tables.Nearest(grid.lists + IqList::First(cell), IqList::Count(cell));
-      found = static_cast<uint32_t>(point | kIqFlag);
+      uint32_t& levels = packed[step * L::kCount + lane];
+      const int32_t cell = IqCellOf(grid, static_cast<int32_t>(levels));
+      levels &= kIqFlag - 1;
+      cells[searches] = cell;
+      steps[searches] = step;
+      searches += cell < 0 ? 1 : 0;
+    }
+    const int at = first * L::kCount + lane;
+    for (int i = 0; i < searches; ++i) {
+      const int to = steps[i] * L::kCount + lane;
+      const TermTables<Group> tables(scales.data()[to], x.data() + at, w.data() + at, L::kCount);
+      const int32_t point = tables.Nearest(grid.lists + IqList::First(cells[i]), IqList::Count(cells[i]));
+      packed[to] = static_cast<uint32_t>(point | kIqFlag);
     }
   }
 }

@@ -159,64 +159,51 @@ class AffineEncoder {
   template <int kGroups>
   QUANTD_LANE void WriteLevels(const Bits* x, const int group, uint8_t* packed) const {
     const int chunks_of_group = std::max(1, group / kChunk);
+    const int64_t ahead = PrefetchDistance(int64_t{kBatch} * group * sizeof(*x));
     for (int g = 0; g < kBatch; g += kGroups) {
       for (int i = 0; i < chunks_of_group; ++i, x += kChunk, packed += kChunk / 8 * kBits) {
-        PrefetchBehind<kChunk * sizeof(*x)>(x);
+        PrefetchBehind<kChunk * sizeof(*x)>(x, ahead);
         Ordered levels[4];
-        const bool certain = LevelsByInverse<kGroups>(x, g, levels);
-        if (certain) [[likely]] {
-          StoreLevels<kBits>(levels, packed);
-        } else {
-          WriteByDivision<kGroups>(x, g, packed);
-        }
+        for (int v = 0; v < 4; ++v) levels[v] = LevelsOf(x + v * kOrdered, g + v * kGroups / 4);
+        StoreLevels<kBits>(levels, packed);
       }
     }
   }
 
   // Multiplying by the scale's inverse is faster than dividing, and rounds to the same level unless the
   // quotient is next to the middle between two. So levels are computed in fixed point, and the bits below
-  // tell; false if a level is in doubt. What is rounded is less than kDoubt / 2 together, with a fused
-  // operation or without: 2^-24 of the largest level twice for what MLX rounds and thrice for the product,
-  // its factor and the bias, and one half for the sum. (Levels above the top are cut either way.)
-  template <int kGroups>
-  QUANTD_LANE bool LevelsByInverse(const Bits* x, int group, Ordered (&levels)[4]) const {
+  // tell whether one is in doubt. (Among weights of 16 bits many quotients are such middles: one vector in
+  // sixteen divides.) What is rounded is less than kDoubt / 2 together, with a fused operation or without:
+  // 2^-24 of the largest level twice for what MLX rounds and thrice for the product, its factor and the bias,
+  // and one half for the sum. (Levels above the top are cut either way.)
+  QUANTD_LANE Ordered LevelsOf(const Bits* x, int group) const {
     const OrderedTag tag;
     // The bits of 2^23 that are beside the level's; saturation cuts levels to the top.
     constexpr uint16_t kBase = (0x4b000000 >> kBelow) & 0xffff;
     const auto to_saturation = hn::Set(tag, 0xffff - kBase - kTop), top = hn::Set(tag, kTop);
-    Ordered nearest = hn::Set(tag, 0xffff);
-    for (int v = 0; v < 4; ++v) {
-      const int g = group + v * kGroups / 4;
-      const auto inverse = numbers_.inverse[g], offset = numbers_.offset[g];
-      const EvenOdd weights = LoadEvenOdd<Source>(x + v * kOrdered);
-      const EvenOdd fixed = {hn::MulAdd(weights.even, inverse, offset),
-                             hn::MulAdd(weights.odd, inverse, offset)};
-      Ordered below = OrderedBits<0>(fixed);
-      if constexpr (kBelow < 16) below = hn::And(below, hn::Set(tag, (1 << kBelow) - 1));
-      nearest = hn::Min(nearest, below);
-      levels[v] = hn::And(hn::SaturatedAdd(OrderedBits<kBelow>(fixed), to_saturation), top);
-    }
-    const auto beyond_doubt = hn::SaturatedSub(nearest, hn::Set(tag, AffineNumbers::kDoubt));
-    return hn::AllFalse(tag, hn::Eq(beyond_doubt, hn::Zero(tag)));
+    const auto inverse = numbers_.inverse[group], offset = numbers_.offset[group];
+    const EvenOdd weights = LoadEvenOdd<Source>(x);
+    const EvenOdd fixed = {hn::MulAdd(weights.even, inverse, offset),
+                           hn::MulAdd(weights.odd, inverse, offset)};
+    Ordered below = OrderedBits<0>(fixed);
+    if constexpr (kBelow < 16) below = hn::And(below, hn::Set(tag, (1 << kBelow) - 1));
+    const auto beyond_doubt = hn::SaturatedSub(below, hn::Set(tag, AffineNumbers::kDoubt));
+    if (!hn::AllFalse(tag, hn::Eq(beyond_doubt, hn::Zero(tag)))) [[unlikely]]
+      return LevelsByDivision(weights, group);
+    return hn::And(hn::SaturatedAdd(OrderedBits<kBelow>(fixed), to_saturation), top);
   }
 
   // Level = round((weight - bias) / scale), by true division, as MLX does. No level is negative, because the
   // scale's sign points from the bias to the other edge of the range, and none is so large that adding 1.5 *
   // 2^23 would not round it: the integer is in the sum's last bits.
-  template <int kGroups>
-  HWY_NOINLINE void WriteByDivision(const Bits* x, int group, uint8_t* packed) const {
+  QUANTD_LANE Ordered LevelsByDivision(EvenOdd weights, int group) const {
     const auto round = hn::Set(FloatTag(), 0x1.8p+23f);
-    Ordered levels[4];
-    for (int v = 0; v < 4; ++v) {
-      const int g = group + v * kGroups / 4;
-      const EvenOdd weights = LoadEvenOdd<Source>(x + v * kOrdered);
-      const auto rounded = [&](FloatVector weight) {
-        return hn::Add(hn::Div(hn::Sub(weight, numbers_.bias[g]), numbers_.scale[g]), round);
-      };
-      const EvenOdd fixed = {rounded(weights.even), rounded(weights.odd)};
-      levels[v] = hn::Min(OrderedBits<0>(fixed), hn::Set(OrderedTag(), kTop));
-    }
-    StoreLevels<kBits>(levels, packed);
+    const auto bias = numbers_.bias[group], scale = numbers_.scale[group];
+    const auto rounded = [&](FloatVector weight) {
+      return hn::Add(hn::Div(hn::Sub(weight, bias), scale), round);
+    };
+    const EvenOdd fixed = {rounded(weights.even), rounded(weights.odd)};
+    return hn::Min(OrderedBits<0>(fixed), hn::Set(OrderedTag(), kTop));
   }
 
   const int group_;

@@ -268,7 +268,7 @@ class FloatEncoder {
   template <class CodesOf>
   static QUANTD_LANE void Write(const Bits* x, uint8_t* packed, CodesOf codes_of) {
     for (int first = 0; first < kBatch * kGroup; first += kChunk, packed += kChunk / 8 * Mode::kBits) {
-      PrefetchBehind<kChunk * sizeof(*x)>(x + first);
+      PrefetchBehind<kChunk * sizeof(*x)>(x + first, PrefetchDistance(kBatch * kGroup * sizeof(*x)));
       Ordered codes[4];
       for (int v = 0; v < 4; ++v)
         codes[v] = codes_of(x + first + v * kOrdered, (first + v * kOrdered) / kGroup);

@@ -158,9 +158,11 @@ class OpenVinoEncoder {
     WithSource(rows_, [&](auto source, const auto* x) {
       using Source = decltype(source);
       if (form_.bits == 4) {
-        WriteLevels<Source, 4>(x + begin, count, kOneGroup, numbers, NncfLevels<4>(form_.symmetric), to);
+        WriteLevels<Source, 4>(x + begin, count, kOneGroup, numbers, NncfLevels<4>(form_.symmetric),
+                               kPrefetchBytes, to);
       } else {
-        WriteLevels<Source, 8>(x + begin, count, kOneGroup, numbers, NncfLevels<8>(form_.symmetric), to);
+        WriteLevels<Source, 8>(x + begin, count, kOneGroup, numbers, NncfLevels<8>(form_.symmetric),
+                               kPrefetchBytes, to);
       }
     });
     return count;

@@ -1,5 +1,5 @@
-// Look-ups in a table of 4 or 8 floats by the lowest 2 or 3 bits of each index, whatever is above them: what
-// packed indices need, and one instruction where the target has one that ignores those bits.
+// Tables of 4 or 8 floats in registers, looked up by the lowest 2 or 3 bits of each index, whatever is above
+// them: what packed indices need, and one instruction where the target has one that ignores those bits.
 #include "workers/quant/lanes/vector_lanes-inl.h"
 
 #if defined(QUANTD_LANES_REPEATED_TABLE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -12,44 +12,50 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// `table` is aligned as a vector and holds kSize floats again and again, kRepeatedTable<kSize> of them.
+// The vectors that are looked up at once in a table of kSize: those of 16 floats have no instruction for 8.
 template <int kSize>
-inline constexpr int kRepeatedTable = kSize == 4               ? 4
-                                      : HWY_TARGET <= HWY_AVX3 ? 16
-                                                               : 8;
+using LookupTag = hn::CappedTag<float, kSize == 4 ? 16 : 8>;
 
-#if HWY_TARGET <= HWY_AVX3
 template <int kSize>
-QUANTD_LANE hn::Vec<FloatTag> LookupRepeated(const float* table, hn::Vec<IntTag> index) {
-  if constexpr (kSize == 4) {
-    return hn::Vec<FloatTag>{_mm512_permutevar_ps(hn::LoadDup128(FloatTag(), table).raw, index.raw)};
-  } else {
-    return hn::Vec<FloatTag>{_mm512_permutexvar_ps(index.raw, hn::Load(FloatTag(), table).raw)};
+class RepeatedTable {
+ public:
+  using Tag = LookupTag<kSize>;
+  using Floats = hn::Vec<Tag>;
+  using Indices = hn::Vec<hn::RebindToSigned<Tag>>;
+
+  RepeatedTable() = default;
+  // entries(i): a vector of table[i % kSize], table[(i + 1) % kSize] …
+  template <class Entries>
+  explicit QUANTD_LANE RepeatedTable(Entries entries) {
+    for (int v = 0; v < kVectors; ++v) vectors_[v] = entries(4 * v);
   }
-}
-#elif HWY_TARGET <= HWY_AVX2
-template <int kSize>
-QUANTD_LANE hn::Vec<FloatTag> LookupRepeated(const float* table, hn::Vec<IntTag> index) {
-  if constexpr (kSize == 4) {
-    return hn::Vec<FloatTag>{_mm256_permutevar_ps(hn::LoadDup128(FloatTag(), table).raw, index.raw)};
-  } else {
-    return hn::Vec<FloatTag>{_mm256_permutevar8x32_ps(hn::Load(FloatTag(), table).raw, index.raw)};
-  }
-}
+
+  QUANTD_LANE Floats operator[](Indices index) const {
+    const Tag tag;
+#if HWY_TARGET <= HWY_AVX2
+    if constexpr (kSize == 8) {
+      return Floats{_mm256_permutevar8x32_ps(vectors_[0].raw, index.raw)};
+    } else if constexpr (hn::MaxLanes(tag) == 16) {
+      return Floats{_mm512_permutevar_ps(vectors_[0].raw, index.raw)};
+    } else {
+      return Floats{_mm256_permutevar_ps(vectors_[0].raw, index.raw)};
+    }
 #else
-template <int kSize>
-QUANTD_LANE hn::Vec<FloatTag> LookupRepeated(const float* table, hn::Vec<IntTag> index) {
-  const FloatTag tag;
-  const auto lanes = hn::IndicesFromVec(tag, hn::And(index, hn::Set(IntTag(), 3)));
-  const auto low = hn::TableLookupLanes(hn::Load(tag, table), lanes);
-  if constexpr (kSize == 4) {
-    return low;
-  } else {
-    const auto high = hn::TableLookupLanes(hn::Load(tag, table + 4), lanes);
-    return hn::IfNegativeThenElse(hn::BitCast(tag, hn::ShiftLeft<29>(index)), high, low);
-  }
-}
+    const auto lanes = hn::IndicesFromVec(tag, hn::And(index, hn::Set(IntTag(), 3)));
+    const auto low = hn::TableLookupLanes(vectors_[0], lanes);
+    if constexpr (kSize == 4) {
+      return low;
+    } else {
+      const auto high = hn::TableLookupLanes(vectors_[1], lanes);
+      return hn::IfNegativeThenElse(hn::BitCast(tag, hn::ShiftLeft<29>(index)), high, low);
+    }
 #endif
+  }
+
+ private:
+  static constexpr int kVectors = hn::MaxLanes(Tag()) < kSize ? 2 : 1;
+  Floats vectors_[kVectors];
+};
 
 }  // namespace quantd::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -343,22 +343,27 @@ QUANTD_LANE void DecodeBytes(const int8_t* numbers, WeightOf weight_of, float* w
 }
 
 // Weights are asked for this far ahead: the processor's own prefetching ends with each page.
-inline constexpr int kPrefetchBytes = 4096;
+inline constexpr int64_t kPrefetchBytes = 4096;
+
+// Or two batches ahead, where that is farther: the extremes of the next batch want all of it at once, so that
+// it must be there.
+constexpr int64_t PrefetchDistance(int64_t batch_bytes) { return std::max(kPrefetchBytes, 2 * batch_bytes); }
 
 template <int kBytes>
-QUANTD_LANE void PrefetchBehind(const void* x) {
+QUANTD_LANE void PrefetchBehind(const void* x, int64_t distance) {
   for (int line = 0; line < kBytes; line += 64)
-    hwy::Prefetch(static_cast<const uint8_t*>(x) + kPrefetchBytes + line);
+    hwy::Prefetch(static_cast<const uint8_t*>(x) + distance + line);
 }
 
 template <template <class> class Kernel, class Source>
 void EncodeRowsOf(const typename Source::Bits* x, int64_t blocks, uint8_t* out) {
   using RowKernel = Kernel<Source>;
   constexpr int kBatch = Lanes::kCount, kWeights = RowKernel::kWeights, kBytes = RowKernel::kBytes;
+  constexpr int64_t kAhead = PrefetchDistance(kBatch * kWeights * sizeof(*x));
   for (; blocks >= kBatch; blocks -= kBatch, x += kBatch * kWeights, out += kBatch * kBytes) {
     const RowKernel kernel(x);
     for (int block = 0; block < kBatch; ++block) {
-      PrefetchBehind<kWeights * sizeof(*x)>(x + block * kWeights);
+      PrefetchBehind<kWeights * sizeof(*x)>(x + block * kWeights, kAhead);
       kernel.Store(block, x + block * kWeights, out + block * kBytes);
     }
   }

@@ -1,7 +1,10 @@
 // The nearest of sixteen levels that are not evenly spaced: a binary search over the thresholds between them.
 // On vectors the search looks thresholds and values up in 16-byte tables, because shuffles of bytes are the
-// cheapest permutation of every target.
+// cheapest permutation of every target. AVX-512 permutes tables of 32 floats, which take the place of the
+// search where only the value is asked for: one threshold is left to compare with in each of 32 buckets.
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 #include "workers/quant/lanes/lanes-inl.h"
@@ -30,7 +33,8 @@ QUANTD_LANE int32_t NearestOfSixteen(const SixteenLevels& levels, float x) {
   return level + (x < levels.thresholds[level] ? 0 : 1);
 }
 
-// Level and Value: the level whose value is nearest to x, and that value. NaN gives the highest.
+// Level: the level whose value is nearest to x; of NaN the highest. Value: the value of that level, for x of
+// a magnitude that exceeds that of all values by a twentieth at most; any value for other x.
 template <class L, SixteenLevels (*kLevels)()>
 struct LevelSearch {
   // (Local to a function: that is where a GPU may read it.)
@@ -62,12 +66,48 @@ struct SixteenLevelBytes {
   }
 };
 
+#if HWY_TARGET <= HWY_AVX3
+
+// Numbers in buckets of equal width, the smallest gap between thresholds, so that none has two of them. The
+// value of what is below a bucket's threshold is that of the bucket before.
+struct LevelBuckets {
+  static constexpr int kCount = 32, kOfZero = 16;
+
+  float per_unit;
+  alignas(64) float thresholds[kCount];
+  alignas(64) float values[kCount];
+
+  constexpr explicit LevelBuckets(const SixteenLevels& levels) : per_unit(0.0f), thresholds(), values() {
+    for (int i = 0; i < 14; ++i)
+      per_unit = std::max(per_unit, 1.0f / (levels.thresholds[i + 1] - levels.thresholds[i]));
+    int level = 0;
+    for (int bucket = 0; bucket < kCount; ++bucket) {
+      const bool has_threshold = level < 15 && BucketOf(levels.thresholds[level]) == bucket;
+      thresholds[bucket] = has_threshold ? levels.thresholds[level++] : -INFINITY;
+      values[bucket] = levels.values[level];
+    }
+  }
+
+  // Whether the rounding of a product never puts a number on the other side of a threshold into another
+  // bucket, and Value's x are all in one.
+  constexpr bool Suit(const SixteenLevels& levels) const {
+    for (float threshold : levels.thresholds) {
+      if (BucketOf(threshold * 1.0001f) != BucketOf(threshold * 0.9999f)) return false;
+    }
+    const float most = 1.06f * std::max(-levels.values[0], levels.values[15]);
+    return BucketOf(-most) >= 0 && BucketOf(most) < kCount && values[kCount - 1] == levels.values[15];
+  }
+
+ private:
+  constexpr int BucketOf(float x) const { return static_cast<int>(x * per_unit + (kOfZero + 0.5f)); }
+};
+
+#endif
+
 template <SixteenLevels (*kLevels)()>
 struct LevelSearch<VectorLanes, kLevels> {
   static QUANTD_LANE LaneInt Level(LaneFloat x) { return {LevelOf(Search(x.low)), LevelOf(Search(x.high))}; }
-  static QUANTD_LANE LaneFloat Value(LaneFloat x) {
-    return {ValueOf(Search(x.low)), ValueOf(Search(x.high))};
-  }
+  static QUANTD_LANE LaneFloat Value(LaneFloat x) { return {ValueOf(x.low), ValueOf(x.high)}; }
 
  private:
   using Floats = hn::Vec<FloatTag>;
@@ -99,14 +139,31 @@ struct LevelSearch<VectorLanes, kLevels> {
   }
 
   static QUANTD_LANE Ints LevelOf(Ints bytes) { return hn::ShiftRight<24>(bytes); }
-  static QUANTD_LANE Floats ValueOf(Ints bytes) {
+
+#if HWY_TARGET <= HWY_AVX3
+  static constexpr LevelBuckets kBuckets{kTable};
+  static_assert(kBuckets.Suit(kTable));
+
+  static QUANTD_LANE Floats LookUpBucket(const float* table, Ints buckets) {
     const FloatTag tag;
-    if constexpr (VectorLanes::kPerVector == 16) {
-      return hn::TableLookupLanes(hn::LoadU(tag, kTable.values), hn::IndicesFromVec(tag, LevelOf(bytes)));
-    } else {
-      return hn::ConvertTo(tag, hn::ShiftRight<24>(LookUp(3, bytes)));
-    }
+    return Floats{
+        _mm512_permutex2var_ps(hn::Load(tag, table).raw, buckets.raw, hn::Load(tag, table + 16).raw)};
   }
+
+  // The sum with 2^23 has the bucket in its last bits, which are all that is looked at.
+  static QUANTD_LANE Floats ValueOf(Floats x) {
+    const FloatTag tag;
+    const auto zero_bucket = hn::Set(tag, 0x1p23f + LevelBuckets::kOfZero);
+    const auto bucket = hn::BitCast(IntTag(), hn::MulAdd(x, hn::Set(tag, kBuckets.per_unit), zero_bucket));
+    const auto below = hn::RebindMask(IntTag(), hn::Lt(x, LookUpBucket(kBuckets.thresholds, bucket)));
+    const auto before = hn::Sub(bucket, hn::Set(IntTag(), 1));
+    return LookUpBucket(kBuckets.values, hn::IfThenElse(below, before, bucket));
+  }
+#else
+  static QUANTD_LANE Floats ValueOf(Floats x) {
+    return hn::ConvertTo(FloatTag(), hn::ShiftRight<24>(LookUp(3, Search(x))));
+  }
+#endif
 };
 
 #endif
