@@ -126,17 +126,29 @@ class BlockExtremes {
  public:
   QUANTD_LANE BlockExtremes(const Bits* x, Key key, Better better) : x_(x), key_(key), better_(better) {}
 
+  // Stores vectors no shorter than those that BlockValues loads: what is loaded from several stores has to
+  // wait until all are in the cache.
   QUANTD_LANE void Find(Bits* extremes) const {
-    for (int first = 0; first < Lanes::kCount; first += kGroup) {
-      const PartTag part;
-      hn::Store(hn::BitCast(part, OfParts(OfGroup<1>(first))), part, extremes + first);
-    }
+    constexpr int kAtOnce = std::max(kGroup, Lanes::kPerVector);
+    const hn::CappedTag<Bits, kAtOnce> tag;
+    for (int first = 0; first < Lanes::kCount; first += kAtOnce)
+      hn::Store(OfBlocks<kAtOnce>(first), tag, extremes + first);
   }
 
  private:
   using Tag = hn::CappedTag<Bits, kWeights>;
-  using PartTag = hn::Full128<Bits>;
   static constexpr int kGroup = 16 / sizeof(Bits);  // blocks whose extremes fill a 128-bit part
+
+  // One lane for each of blocks first … first + kBlocks - 1.
+  template <int kBlocks>
+  QUANTD_LANE auto OfBlocks(int first) const {
+    const hn::CappedTag<Bits, kBlocks> tag;
+    if constexpr (kBlocks > kGroup) {
+      return hn::Combine(tag, OfBlocks<kBlocks / 2>(first + kBlocks / 2), OfBlocks<kBlocks / 2>(first));
+    } else {
+      return hn::BitCast(tag, OfParts(OfGroup<1>(first)));
+    }
+  }
 
   // A tree over blocks first, first + kStep, … of the group. Interleaving two vectors halves how many lanes
   // each block has, until every lane of a 128-bit part has another block, in their order.
