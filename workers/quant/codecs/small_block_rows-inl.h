@@ -64,18 +64,14 @@ QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelOf level_of, u
   }
 }
 
-// The extremes of a batch of blocks from which the others follow: the largest of the bits as signed numbers
-// is the largest positive weight, the largest as unsigned numbers the negative weight of largest magnitude.
-// Where all weights of a block have one sign, both have it.
+// What follows from the extremes of a batch of blocks.
 template <class Source>
 class SignedExtremes {
  public:
   using Bits = typename Source::Bits;
 
   explicit QUANTD_LANE SignedExtremes(const Bits* x) : x_(x) {
-    const auto larger = [](auto a, auto b) { return hn::Max(a, b); };
-    FindExtremes<Bits, kSmallBlock>(x, AsSigned(), larger, positive_);
-    FindExtremes<Bits, kSmallBlock>(x, AsStored(), larger, negative_);
+    FindSignedExtremes<kSmallBlock>(x, positive_, negative_);
   }
 
   // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no
@@ -110,8 +106,7 @@ class SignedExtremes {
                    any_negative = Lanes::Bits(low) < LaneInt(0);
     if (Lanes::Any(all_negative | !any_negative)) {
       HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
-      FindExtremes<Bits, kSmallBlock>(
-          x_, AsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
+      FindSmallestBits<kSmallBlock>(x_, smallest);
       const LaneFloat other = BlockValues<Source>(smallest);
       high = Lanes::Select(all_negative, other, high);
       low = Lanes::Select(any_negative, low, other);
@@ -120,19 +115,6 @@ class SignedExtremes {
   }
 
  private:
-  struct AsStored {
-    template <class V>
-    QUANTD_LANE V operator()(V bits) const {
-      return bits;
-    }
-  };
-  struct AsSigned {
-    template <class V>
-    QUANTD_LANE auto operator()(V bits) const {
-      return hn::BitCast(hn::RebindToSigned<hn::DFromV<V>>(), bits);
-    }
-  };
-
   // Bit i for lane i.
   template <class Tag>
   static QUANTD_LANE uint32_t MaskBits(Tag tag, hn::Mask<Tag> mask) {

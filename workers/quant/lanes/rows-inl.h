@@ -22,6 +22,7 @@
 
 #include "workers/quant/codec.h"
 #include "workers/quant/half.h"
+#include "workers/quant/lanes/block_extremes-inl.h"
 #include "workers/quant/lanes/half-inl.h"
 #include "workers/quant/lanes/lanes-inl.h"
 
@@ -119,79 +120,6 @@ QUANTD_LANE void WithSource(const WeightRows& weights, Run run) {
   }
 }
 
-// An extreme of each block of a batch. `key` makes what is compared of a vector of bits, `better` the extreme
-// of two.
-template <class Bits, int kWeights, class Key, class Better>
-class BlockExtremes {
- public:
-  QUANTD_LANE BlockExtremes(const Bits* x, Key key, Better better) : x_(x), key_(key), better_(better) {}
-
-  // Stores vectors no shorter than those that BlockValues loads: what is loaded from several stores has to
-  // wait until all are in the cache.
-  QUANTD_LANE void Find(Bits* extremes) const {
-    constexpr int kAtOnce = std::max(kGroup, Lanes::kPerVector);
-    const hn::CappedTag<Bits, kAtOnce> tag;
-    for (int first = 0; first < Lanes::kCount; first += kAtOnce)
-      hn::Store(OfBlocks<kAtOnce>(first), tag, extremes + first);
-  }
-
- private:
-  using Tag = hn::CappedTag<Bits, kWeights>;
-  static constexpr int kGroup = 16 / sizeof(Bits);  // blocks whose extremes fill a 128-bit part
-
-  // One lane for each of blocks first … first + kBlocks - 1.
-  template <int kBlocks>
-  QUANTD_LANE auto OfBlocks(int first) const {
-    const hn::CappedTag<Bits, kBlocks> tag;
-    if constexpr (kBlocks > kGroup) {
-      return hn::Combine(tag, OfBlocks<kBlocks / 2>(first + kBlocks / 2), OfBlocks<kBlocks / 2>(first));
-    } else {
-      return hn::BitCast(tag, OfParts(OfGroup<1>(first)));
-    }
-  }
-
-  // A tree over blocks first, first + kStep, … of the group. Interleaving two vectors halves how many lanes
-  // each block has, until every lane of a 128-bit part has another block, in their order.
-  template <int kStep>
-  QUANTD_LANE auto OfGroup(int first) const {
-    if constexpr (kStep == kGroup) {
-      return OfBlock(x_ + first * kWeights);
-    } else {
-      const auto a = OfGroup<2 * kStep>(first), b = OfGroup<2 * kStep>(first + kStep);
-      const hn::DFromV<decltype(OfBlock(x_))> tag;
-      return better_(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b));
-    }
-  }
-
-  QUANTD_LANE auto OfBlock(const Bits* x) const {
-    constexpr int kPerVector = static_cast<int>(hn::MaxLanes(Tag()));
-    auto extreme = key_(hn::LoadU(Tag(), x));
-    for (int i = kPerVector; i < kWeights; i += kPerVector)
-      extreme = better_(extreme, key_(hn::LoadU(Tag(), x + i)));
-    return extreme;
-  }
-
-  template <class V>
-  QUANTD_LANE auto OfParts(V v) const {
-    const hn::DFromV<V> tag;
-    if constexpr (hn::MaxLanes(tag) == kGroup) {
-      return v;
-    } else {
-      const hn::Half<decltype(tag)> half;
-      return OfParts(better_(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
-    }
-  }
-
-  const Bits* x_;
-  Key key_;
-  Better better_;
-};
-
-template <class Bits, int kWeights, class Key, class Better>
-QUANTD_LANE void FindExtremes(const Bits* x, Key key, Better better, Bits* extremes) {
-  BlockExtremes<Bits, kWeights, Key, Better>(x, key, better).Find(extremes);
-}
-
 template <class Bits>
 inline constexpr Bits kSignBit = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
 
@@ -209,7 +137,7 @@ QUANTD_LANE LaneFloat LargestMagnitudes(const typename Source::Bits* x) {
   const auto magnitude = [](auto bits) {
     return hn::AndNot(hn::Set(hn::DFromV<decltype(bits)>(), kSignBit<Bits>), bits);
   };
-  FindExtremes<Bits, kWeights>(
+  FindExtremes<kWeights>(
       x, magnitude, [](auto a, auto b) { return hn::Max(a, b); }, largest);
   return BlockValues<Source>(largest);
 }
