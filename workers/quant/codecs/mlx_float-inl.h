@@ -123,6 +123,7 @@ QUANTD_LANE GroupScale<L> PowerOfTwoScale(typename L::Float ratio) {
 
 struct Mxfp4Mode {
   static constexpr int kGroup = 32, kBits = 4;
+  static constexpr bool kPowerOfTwoScales = true;
   static constexpr float kLargest = 6.0f, kMostCertain = std::numeric_limits<float>::infinity();
   template <class L>
   static QUANTD_LANE GroupScale<L> ScaleOf(typename L::Float ratio) {
@@ -150,6 +151,7 @@ struct Mxfp8Mode : Mxfp4Mode {
 
 struct Nvfp4Mode : Mxfp4Mode {
   static constexpr int kGroup = 16;
+  static constexpr bool kPowerOfTwoScales = false;
   // The scale saturates at 448, and elements grow beyond 6: to where a float's last bit is 1 and more.
   static constexpr float kMostCertain = 448.0f * 0x1p+23f;
   template <class L>
@@ -244,7 +246,13 @@ class FloatEncoder {
     if constexpr (std::is_same_v<Source, Bf16Source> && Mode::kBits == 4) {
       if (!L::Any(!is_certain | (scales.scale < LaneFloat(0x1p-120f)))) {
         SetMiddles(scales.scale);
-        return Write(x, packed, [this](const Bits* at, int g) { return CodesByMiddles(at, g); });
+        return Write(x, packed, [this](const Bits* at, int g) {
+          if constexpr (Mode::kPowerOfTwoScales) {
+            return CodesByExponent(at, g);
+          } else {
+            return CodesByMiddles(at, g);
+          }
+        });
       }
     } else if (!L::Any(scales.inverse == LaneFloat(0.0f))) {
       L::Store(scales.inverse, inverse_);
@@ -307,23 +315,44 @@ class FloatEncoder {
       L::Store(L::ShiftDown(L::Bits(scale * LaneFloat(kMiddle[i])), 16), middles_[i]);
   }
 
-  QUANTD_LANE Ordered CodesByMiddles(const Bits* x, int group) const {
+  using Signed = hn::RebindToSigned<OrderedTag>;
+
+  static QUANTD_LANE hn::Vec<Signed> Magnitude(Ordered stored) {
+    return hn::BitCast(Signed(), hn::And(stored, hn::Set(OrderedTag(), 0x7fff)));
+  }
+  // -1 where the magnitude is beyond a middle.
+  QUANTD_LANE hn::Vec<Signed> IsBeyond(hn::Vec<Signed> magnitude, int middle, int group) const {
+    return hn::VecFromMask(Signed(), magnitude > Middle(middle, group));
+  }
+  static QUANTD_LANE Ordered WithSign(hn::Vec<Signed> code, Ordered stored, hn::Vec<Signed> is_nonzero) {
     const OrderedTag tag;
-    const hn::RebindToSigned<OrderedTag> signed_tag;
-    const auto stored = hn::LoadU(tag, x);
-    const auto magnitude = hn::BitCast(signed_tag, hn::And(stored, hn::Set(tag, 0x7fff)));
-    const auto is_beyond = [&](int i) {
-      return hn::BitCast(tag, hn::VecFromMask(signed_tag, magnitude > Middle(i, group)));
-    };
-    const Ordered is_nonzero = is_beyond(0);
-    Ordered minus_code = is_nonzero;
-    for (int i = 1; i < kMiddles; ++i) minus_code = hn::Add(minus_code, is_beyond(i));
-    const auto sign = hn::And(hn::And(hn::ShiftRight<12>(stored), hn::Set(tag, 8)), is_nonzero);
-    return hn::Sub(sign, minus_code);
+    const auto sign = hn::And(hn::ShiftRight<12>(stored), hn::Set(tag, 8));
+    return hn::Or(hn::BitCast(tag, code), hn::And(sign, hn::BitCast(tag, is_nonzero)));
   }
 
-  QUANTD_LANE hn::Vec<hn::RebindToSigned<OrderedTag> > Middle(int i, int group) const {
-    const hn::RebindToSigned<OrderedTag> tag;
+  QUANTD_LANE Ordered CodesByMiddles(const Bits* x, int group) const {
+    const auto stored = hn::LoadU(OrderedTag(), x);
+    const auto magnitude = Magnitude(stored), is_nonzero = IsBeyond(magnitude, 0, group);
+    auto minus_code = is_nonzero;
+    for (int i = 1; i < kMiddles; ++i) minus_code = hn::Add(minus_code, IsBeyond(magnitude, i, group));
+    return WithSign(hn::Neg(minus_code), stored, is_nonzero);
+  }
+
+  // The same by ToE2M1's formula, the magnitude's exponent counted from that of a scale that is a power of
+  // two. No magnitude reaches 8 scales, so that no code is above 7.
+  QUANTD_LANE Ordered CodesByExponent(const Bits* x, int group) const {
+    const Signed tag;
+    const auto stored = hn::LoadU(OrderedTag(), x);
+    const auto magnitude = Magnitude(stored), is_nonzero = IsBeyond(magnitude, 0, group);
+    // 7 bits of mantissa, of which one stays; ties go down. Middle 2 is 1.25 scales, code 2's end.
+    const auto above = hn::Sub(magnitude, Middle(2, group));
+    const auto normal = hn::ShiftRight<6>(hn::Add(above, hn::Set(tag, (3 << 6) - 1)));
+    const auto minus_small = hn::Add(is_nonzero, IsBeyond(magnitude, 1, group));
+    return WithSign(hn::Max(normal, hn::Neg(minus_small)), stored, is_nonzero);
+  }
+
+  QUANTD_LANE hn::Vec<Signed> Middle(int i, int group) const {
+    const Signed tag;
     const auto middle = [&](int g) { return static_cast<int16_t>(middles_[i][group + g]); };
     if constexpr (kGroupsOfVector == 1) {
       return hn::Set(tag, middle(0));

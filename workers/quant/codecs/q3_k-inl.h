@@ -59,9 +59,9 @@ struct Q3_K {
       // Where the stored scale is zero the search's levels stay, as in ggml: search again.
       if (any_without) FindSubBlock(weights, importance, variance, j, found, unused);
       for (int i = 0; i < kSubBlock; ++i) {
-        Float rounded = L::NearestLevel(weights[j * kSubBlock + i] / step, -4, 3) + Float(4.0f);
-        if (any_without) rounded = L::Select(no_step, found[i], rounded);
-        const Int level = L::NearestInt(rounded);
+        const Int nearest = L::NearestInt(weights[j * kSubBlock + i] / step);
+        Int level = L::Min(L::Max(nearest, Int(-4)), Int(3)) + Int(4);
+        if (any_without) level = L::Select(no_step, L::NearestInt(found[i]), level);
         Int& plane = planes[FirstTwoBitWord(j) + i / 4];
         plane = plane | (level & Int(3)) << (i % 4 * 8 + TwoBitShift(j));
         Int& high = high_bits[j % 2 * 4 + i / 4];

@@ -137,13 +137,16 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
   const Mask is_negligible = L::Abs(peak) < Float(kNegligible);
   const Float inverse = Float(static_cast<float>(-half_range)) / peak;
   Float sum_lx = 0.0f, sum_l2 = 0.0f;
+  typename L::template FloatArray<N> lx, l2;  // the terms of the sums
   QUANTD_UNROLL
   for (int i = 0; i < N; ++i) {
     const Float level = L::NearestLevelInRange(inverse * x[i], -half_range, half_range - 1);
     levels.Set(i, level);
-    const Float w = x[i] * x[i];
-    sum_lx = sum_lx + w * x[i] * level;
-    sum_l2 = sum_l2 + w * level * level;
+    const Float w = x[i] * x[i], level_lx = w * x[i] * level, level_l2 = w * level * level;
+    lx.Set(i, level_lx);
+    l2.Set(i, level_l2);
+    sum_lx = sum_lx + level_lx;
+    sum_l2 = sum_l2 + level_l2;
   }
   // A lane is done after a round in which none of its levels moved: the next would be the same.
   Mask active = !is_negligible;
@@ -151,9 +154,7 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
     Mask changed = Float(0.0f) > Float(0.0f);
     QUANTD_UNROLL
     for (int i = 0; i < N; ++i) {
-      const Float w = x[i] * x[i], wx = w * x[i], level = levels[i];
-      const Float rest_lx = sum_lx - wx * level;
-      const Float rest_l2 = sum_l2 - w * level * level;
+      const Float level = levels[i], rest_lx = sum_lx - lx[i], rest_l2 = sum_l2 - l2[i];
       // A level moves only if x * rest_l2 / rest_lx is farther from it than rounding reaches (or is no
       // number). In most blocks none does, which is seen without the division; 0.49 leaves room for rounding
       // errors.
@@ -161,11 +162,13 @@ QUANTD_LANE typename L::Float RefineSymmetric(const Weights& x, int half_range,
       const Mask may_move = active & (rest_lx > Float(0.0f)) & !(distance < Float(0.49f) * rest_lx);
       if (!L::Any(may_move)) continue;
       const Float moved = L::NearestLevel(x[i] * rest_l2 / rest_lx, -half_range, half_range - 1);
-      const Float new_lx = rest_lx + wx * moved;
-      const Float new_l2 = rest_l2 + w * moved * moved;
+      const Float w = x[i] * x[i], moved_lx = w * x[i] * moved, moved_l2 = w * moved * moved;
+      const Float new_lx = rest_lx + moved_lx, new_l2 = rest_l2 + moved_l2;
       const Mask better = may_move & !(moved == level) & (new_l2 > Float(0.0f)) &
                           (new_lx * new_lx * sum_l2 > sum_lx * sum_lx * new_l2);
       levels.Set(i, L::Select(better, moved, level));
+      lx.Set(i, L::Select(better, moved_lx, lx[i]));
+      l2.Set(i, L::Select(better, moved_l2, l2[i]));
       sum_lx = L::Select(better, new_lx, sum_lx);
       sum_l2 = L::Select(better, new_l2, sum_l2);
       changed = changed | better;
