@@ -56,18 +56,29 @@ void WriteLevels(const typename Source::Bits* x, int64_t count, int group_bits, 
 // Widens low … high by the range of the first weights of `count`; returns of how many.
 template <class Source>
 int64_t WidenRange(const typename Source::Bits* x, int64_t count, float& low, float& high) {
-  constexpr int kGroup = 64, kBatch = kGroup * Lanes::kCount;
-  LaneFloat lows(low), highs(high);
+  using Bits = typename Source::Bits;
+  const hn::Repartition<Bits, FloatTag> tag;
+  const hn::RebindToSigned<decltype(tag)> number;
+  constexpr int kStep = static_cast<int>(hn::MaxLanes(tag));
+  if (count < kStep) return 0;
+  auto smallest = hn::LoadU(tag, x);
+  BothExtremes both = {smallest, smallest};
   int64_t at = 0;
-  for (; at + kBatch <= count; at += kBatch) {
-    PrefetchBehind<kBatch * sizeof(*x)>(x + at, PrefetchDistance(kBatch * sizeof(*x)));
-    LaneFloat batch_low, batch_high;
-    FindRange<Source, kGroup>(x + at, batch_low, batch_high);
-    lows = Lanes::Min(batch_low, lows);
-    highs = Lanes::Max(batch_high, highs);
+  for (; at + kStep <= count; at += kStep) {
+    PrefetchBehind<kStep * sizeof(*x)>(x + at, kPrefetchBytes);
+    const auto weights = hn::LoadU(tag, x + at);
+    both = LargerOfBothKinds()(both, weights);
+    smallest = hn::Min(smallest, weights);
   }
-  low = hn::GetLane(hn::MinOfLanes(FloatTag(), hn::Min(lows.low, lows.high)));
-  high = hn::GetLane(hn::MaxOfLanes(FloatTag(), hn::Max(highs.low, highs.high)));
+  const auto positive = hn::GetLane(hn::MaxOfLanes(number, hn::BitCast(number, both.positive)));
+  const auto negative = hn::GetLane(hn::BitCast(number, hn::MaxOfLanes(tag, both.negative)));
+  const Bits other = hn::GetLane(hn::MinOfLanes(tag, smallest));  // the other edge where all have one sign
+  HWY_ALIGN Bits edges[Lanes::kPerVector] = {negative < 0 ? static_cast<Bits>(negative) : other,
+                                             positive >= 0 ? static_cast<Bits>(positive) : other};
+  HWY_ALIGN float range[Lanes::kPerVector];
+  hn::Store(Source::Load(edges), FloatTag(), range);
+  low = std::min(low, range[0]);
+  high = std::max(high, range[1]);
   return at;
 }
 

@@ -157,12 +157,13 @@ class OpenVinoEncoder {
     uint8_t* to = reinterpret_cast<uint8_t*>(planes_[0] + begin * form_.bits / 8);
     WithSource(rows_, [&](auto source, const auto* x) {
       using Source = decltype(source);
+      const int64_t next_row = rows_.columns * static_cast<int64_t>(sizeof(*x));
       if (form_.bits == 4) {
-        WriteLevels<Source, 4>(x + begin, count, kOneGroup, numbers, NncfLevels<4>(form_.symmetric),
-                               kPrefetchBytes, to);
+        WriteLevels<Source, 4>(x + begin, count, kOneGroup, numbers, NncfLevels<4>(form_.symmetric), next_row,
+                               to);
       } else {
-        WriteLevels<Source, 8>(x + begin, count, kOneGroup, numbers, NncfLevels<8>(form_.symmetric),
-                               kPrefetchBytes, to);
+        WriteLevels<Source, 8>(x + begin, count, kOneGroup, numbers, NncfLevels<8>(form_.symmetric), next_row,
+                               to);
       }
     });
     return count;
