@@ -1,12 +1,11 @@
 """Every MLX codec against mx.quantize, byte for byte, on every CPU target that this machine can run."""
 import functools
 
+import mlx.core as mx
 import numpy as np
 import pytest
 
 import distributions
-
-mx = pytest.importorskip("mlx.core")
 
 TARGETS = ["scalar", "sse4", "avx2", "avx512"]
 STORED = {"F16": mx.float16, "BF16": mx.bfloat16, "F32": mx.float32}

@@ -8,8 +8,6 @@ import distributions
 import onnx_reference
 from onnx_reference import ALGORITHMS, codec_name
 
-pytest.importorskip("onnxruntime")
-
 TARGETS = ["scalar", "sse4", "avx2", "avx512"]
 TYPES = {"F32": np.float32, "F16": np.float16}
 ROWS = 6  # of each distribution

@@ -8,8 +8,6 @@ import distributions
 import openvino_reference
 from openvino_reference import FLOAT_FORMS, FORMS, codec_name, float_codec_name
 
-pytest.importorskip("nncf")
-
 TARGETS = ["scalar", "sse4", "avx2", "avx512"]
 ROWS = 6  # of each distribution
 
