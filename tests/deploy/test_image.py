@@ -30,7 +30,8 @@ def image(engine, build_dir, tmp_path_factory):
     (programs / "Dockerfile").write_text("FROM scratch\nCOPY programs /programs\n")
     engine.check("buildah", "bud", "--pull-never", "-t", "localhost/quantd-programs:test", programs)
     engine.check("buildah", "bud", "--pull-never", "--format", "docker", "--layers", "--network", "host", "-f", DEPLOY / "Dockerfile",
-                 "--build-arg", f"DEBIAN={engine.debian()}", "--build-arg", "PROGRAMS=localhost/quantd-programs:test",
+                 "--build-arg", f"DEBIAN={engine.debian()}",
+                 "--build-context", "build=container-image://localhost/quantd-programs:test",
                  "--build-arg", "REVISION=test", "-t", "localhost/quantd:0.1.0", ROOT)
     return "localhost/quantd:0.1.0"
 
