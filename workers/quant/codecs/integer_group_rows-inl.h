@@ -62,7 +62,7 @@ int64_t WidenRange(const typename Source::Bits* x, int64_t count, float& low, fl
   constexpr int kStep = static_cast<int>(hn::MaxLanes(tag));
   if (count < kStep) return 0;
   auto smallest = hn::LoadU(tag, x);
-  BothExtremes both = {smallest, smallest};
+  auto both = BothOf(smallest, smallest);
   int64_t at = 0;
   for (; at + kStep <= count; at += kStep) {
     PrefetchBehind<kStep * sizeof(*x)>(x + at, kPrefetchBytes);

@@ -23,6 +23,11 @@ struct BothExtremes {
 };
 
 template <class V>
+QUANTD_LANE BothExtremes<V> BothOf(V positive, V negative) {
+  return {positive, negative};
+}
+
+template <class V>
 QUANTD_LANE V LowLanesOf(V a, V b) {
   return hn::InterleaveLower(hn::DFromV<V>(), a, b);
 }
@@ -86,7 +91,7 @@ class BlockExtremes {
   }
   template <class V>
   static QUANTD_LANE auto Joined(BothExtremes<V> low, BothExtremes<V> high) {
-    return BothExtremes{Joined(low.positive, high.positive), Joined(low.negative, high.negative)};
+    return BothOf(Joined(low.positive, high.positive), Joined(low.negative, high.negative));
   }
 
   // A tree over blocks first, first + kStep, … of the group. Interleaving two vectors halves how many lanes
@@ -130,9 +135,8 @@ class BlockExtremes {
       return both;
     } else {
       const hn::Half<decltype(tag)> half;
-      return OfParts(
-          better_(BothExtremes{hn::LowerHalf(half, both.positive), hn::LowerHalf(half, both.negative)},
-                  BothExtremes{hn::UpperHalf(half, both.positive), hn::UpperHalf(half, both.negative)}));
+      return OfParts(better_(BothOf(hn::LowerHalf(half, both.positive), hn::LowerHalf(half, both.negative)),
+                             BothOf(hn::UpperHalf(half, both.positive), hn::UpperHalf(half, both.negative))));
     }
   }
 
