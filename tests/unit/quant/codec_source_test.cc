@@ -39,6 +39,8 @@ float Weight(std::mt19937& random, int kind) {
       return level % 3 == 0 ? -0.0f : level % 3 == 1 ? 0.0f : std::fabs(static_cast<float>(level));
     case 4:
       return level % 3 == 0 ? -0.0f : level % 3 == 1 ? 0.0f : -std::fabs(static_cast<float>(level));
+    case 5:  // F16's smallest numbers, among which scales of that type are coarse
+      return std::ldexp(static_cast<float>(level % 9), -24);
     default:
       return level % 2 == 0 ? 0.0f : -0.0f;
   }
@@ -47,7 +49,7 @@ float Weight(std::mt19937& random, int kind) {
 class CodecSource : public testing::TestWithParam<std::string> {};
 
 TEST_P(CodecSource, StoresTheSameFromEveryTypeOfWeights) {
-  constexpr int64_t kRows = 6,
+  constexpr int64_t kRows = 7,
                     kBlocks = 67;  // not a multiple of any number of lanes; a kind of weights a row
   for (const Codec* codec : AllCodecs()) {
     if (codec->importance_use() == ImportanceUse::kRequired) continue;

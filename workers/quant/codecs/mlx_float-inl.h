@@ -339,7 +339,7 @@ class FloatEncoder {
   }
 
   // The same by ToE2M1's formula, the magnitude's exponent counted from that of a scale that is a power of
-  // two. No magnitude reaches 8 scales, so that no code is above 7.
+  // two.
   QUANTD_LANE Ordered CodesByExponent(const Bits* x, int group) const {
     const Signed tag;
     const auto stored = hn::LoadU(OrderedTag(), x);
@@ -348,7 +348,8 @@ class FloatEncoder {
     const auto above = hn::Sub(magnitude, Middle(2, group));
     const auto normal = hn::ShiftRight<6>(hn::Add(above, hn::Set(tag, (3 << 6) - 1)));
     const auto minus_small = hn::Add(is_nonzero, IsBeyond(magnitude, 1, group));
-    return WithSign(hn::Max(normal, hn::Neg(minus_small)), stored, is_nonzero);
+    const auto code = hn::Min(hn::Max(normal, hn::Neg(minus_small)), hn::Set(tag, 7));
+    return WithSign(code, stored, is_nonzero);
   }
 
   QUANTD_LANE hn::Vec<Signed> Middle(int i, int group) const {
