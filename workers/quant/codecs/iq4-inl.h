@@ -46,8 +46,7 @@ QUANTD_LANE typename L::Float FitIq4Scale(const Weights& x, const Importance& w)
     Float sum_qx = 0.0f, sum_q2 = 0.0f;
     QUANTD_UNROLL
     for (int i = 0; i < 32; ++i) {
-      const Float value =
-          Iq4Search<L>::Value(inverse * x[i]);  // of no more than 127 + kTries, but for rounding
+      const Float value = Iq4Search<L>::Value(inverse * x[i]);  // of 127 + kTries at most, but for rounding
       const Float wq = w[i] * value;
       sum_qx = sum_qx + wq * x[i];
       sum_q2 = sum_q2 + wq * value;

@@ -307,10 +307,10 @@ class FloatEncoder {
   // The middles between E2M1's magnitudes, as multiples of a group's scale, have at most as many bits as
   // BF16: magnitudes are compared with them as they are stored, and the quotient needs no division. Scales
   // are such that no middle is a subnormal number.
-  static constexpr int kMiddles = 7;
+  static constexpr int kMiddles = Mode::kPowerOfTwoScales ? 3 : 7;  // that are compared with
 
   QUANTD_LANE void SetMiddles(LaneFloat scale) {
-    constexpr float kMiddle[kMiddles] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f};
+    constexpr float kMiddle[7] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f};
     for (int i = 0; i < kMiddles; ++i)
       L::Store(L::ShiftDown(L::Bits(scale * LaneFloat(kMiddle[i])), 16), middles_[i]);
   }

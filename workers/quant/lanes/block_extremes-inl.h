@@ -168,11 +168,11 @@ struct LargerOfBothKinds {
   }
   template <class V>
   QUANTD_LANE BothExtremes<V> operator()(BothExtremes<V> a, V b) const {
-    return (*this)(a, BothExtremes<V>{b, b});
+    return (*this)(a, BothOf(b, b));
   }
   template <class V>
   QUANTD_LANE BothExtremes<V> operator()(V a, V b) const {
-    return (*this)(BothExtremes<V>{a, a}, b);
+    return (*this)(BothOf(a, a), b);
   }
 };
 

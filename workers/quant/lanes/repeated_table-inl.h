@@ -12,14 +12,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// The vectors that are looked up at once in a table of kSize: those of 16 floats have no instruction for 8.
-template <int kSize>
-using LookupTag = hn::CappedTag<float, kSize == 4 ? 16 : 8>;
-
 template <int kSize>
 class RepeatedTable {
  public:
-  using Tag = LookupTag<kSize>;
+  // Of what is looked up at once: vectors of 16 floats have no instruction for a table of 8.
+  using Tag = hn::CappedTag<float, kSize == 4 ? 16 : 8>;
   using Floats = hn::Vec<Tag>;
   using Indices = hn::Vec<hn::RebindToSigned<Tag>>;
 
