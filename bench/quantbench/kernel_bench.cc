@@ -1,5 +1,7 @@
 #include "bench/quantbench/kernel_bench.h"
 
+#include <hwy/aligned_allocator.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -35,12 +37,16 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Rows for one thread and room for what is made of them.
+// Rows for one thread, in memory like that of a worker's buffers, and room for what is made of them.
 struct Lot {
-  std::vector<uint16_t> bf16 = std::vector<uint16_t>(kRows * kColumns);
-  std::vector<float> f32 = std::vector<float>(kRows * kColumns);
+  static constexpr size_t kWeights = kRows * kColumns;
+  template <class T>
+  using Aligned = hwy::AlignedFreeUniquePtr<T[]>;
+
+  Aligned<uint16_t> bf16 = hwy::AllocateAligned<uint16_t>(kWeights);
+  Aligned<float> f32 = hwy::AllocateAligned<float>(kWeights);
+  Aligned<uint16_t> copy = hwy::AllocateAligned<uint16_t>(kWeights);
   std::vector<std::vector<std::byte>> planes;
-  std::vector<std::byte> copy = std::vector<std::byte>(kRows * kColumns * 2);
 
   Lot(const Codec& codec, uint32_t seed) {
     // Gaussian weights, one in a hundred far out, as in trained models; a row repeats with another sign
@@ -50,11 +56,12 @@ struct Lot {
     std::vector<float> base(kColumns * 16);
     for (size_t i = 0; i < base.size(); ++i)
       base[i] = gaussian(random) * (random() % 100 == 0 ? 20.0f : 1.0f);
-    for (size_t i = 0; i < bf16.size(); ++i) {
+    for (size_t i = 0; i < kWeights; ++i) {
       const size_t row = i / kColumns;
       bf16[i] = quant::FloatToBf16(base[(i + row * 37) % base.size()]);
       f32[i] = quant::Bf16ToFloat(bf16[i]);
     }
+    planes.reserve(codec.planes().size());
     for (size_t p = 0; p < codec.planes().size(); ++p) {
       planes.emplace_back(static_cast<size_t>(kRows * codec.RowBytes(p, kColumns)));
     }
@@ -63,7 +70,7 @@ struct Lot {
   void Encode(const Codec& codec, WeightType type, int64_t rows, const float* importance) {
     std::vector<std::byte*> pointers;
     for (auto& plane : planes) pointers.push_back(plane.data());
-    const void* data = type == WeightType::kF32 ? static_cast<const void*>(f32.data()) : bf16.data();
+    const void* data = type == WeightType::kF32 ? static_cast<const void*>(f32.get()) : bf16.get();
     codec.Encode({type, data, rows, kColumns}, importance, pointers);
   }
 };
@@ -104,6 +111,7 @@ class Timed {
 
 KernelFigures MeasureKernel(const Codec& codec, bool importance, int threads, const GgmlPeer* peer) {
   std::vector<Lot> lots;
+  lots.reserve(static_cast<size_t>(threads));
   for (int i = 0; i < threads; ++i) lots.emplace_back(codec, static_cast<uint32_t>(i + 1));
   std::vector<float> column_importance(kColumns);
   for (size_t i = 0; i < kColumns; ++i)
@@ -113,7 +121,7 @@ KernelFigures MeasureKernel(const Codec& codec, bool importance, int threads, co
   Timed bf16(lots, [&](Lot& lot, int64_t rows) { lot.Encode(codec, WeightType::kBf16, rows, matrix); });
   Timed f32(lots, [&](Lot& lot, int64_t rows) { lot.Encode(codec, WeightType::kF32, rows, matrix); });
   Timed copy(lots, [&](Lot& lot, int64_t rows) {
-    std::memcpy(lot.copy.data(), lot.bf16.data(), static_cast<size_t>(rows * kColumns * 2));
+    std::memcpy(lot.copy.get(), lot.bf16.get(), static_cast<size_t>(rows * kColumns * 2));
   });
   std::optional<Timed> ggml;
   const std::optional<int> type = GgmlPeer::TypeOf(codec.name());
@@ -121,7 +129,7 @@ KernelFigures MeasureKernel(const Codec& codec, bool importance, int threads, co
   if (peer != nullptr && type.has_value()) {
     peer->Prepare(*type);
     ggml.emplace(lots, [&](Lot& lot, int64_t rows) {
-      peer->Quantize(*type, lot.f32.data(), rows, kColumns, matrix, lot.planes[0].data());
+      peer->Quantize(*type, lot.f32.get(), rows, kColumns, matrix, lot.planes[0].data());
     });
   }
 

@@ -3,6 +3,7 @@
 // CPU target.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "workers/quant/cpu_device.cc"
+#include <hwy/aligned_allocator.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -10,8 +11,10 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "workers/quant/cpu_target.h"
 #include "workers/quant/device.h"
 #include "workers/quant/widen.h"
@@ -165,18 +168,21 @@ class CpuDevice final : public Device {
     return std::make_unique<CpuEncoder>();
   }
   absl::StatusOr<std::unique_ptr<HostBuffer>> NewHostBuffer(size_t bytes) override {
-    return std::make_unique<PlainBuffer>(bytes);
+    auto memory = hwy::AllocateAligned<std::byte>(bytes);
+    if (memory == nullptr)
+      return absl::ResourceExhaustedError(absl::StrCat("no ", bytes, " bytes for weights"));
+    return std::make_unique<AlignedBuffer>(std::move(memory), bytes);
   }
 
  private:
-  class PlainBuffer final : public HostBuffer {
+  class AlignedBuffer final : public HostBuffer {
    public:
-    explicit PlainBuffer(size_t bytes)
-        : memory_(std::make_unique_for_overwrite<std::byte[]>(bytes)), bytes_(bytes) {}
+    AlignedBuffer(hwy::AlignedFreeUniquePtr<std::byte[]> memory, size_t bytes)
+        : memory_(std::move(memory)), bytes_(bytes) {}
     std::span<std::byte> bytes() override { return {memory_.get(), bytes_}; }
 
    private:
-    std::unique_ptr<std::byte[]> memory_;
+    hwy::AlignedFreeUniquePtr<std::byte[]> memory_;
     size_t bytes_;
   };
 };
@@ -196,7 +202,7 @@ std::optional<int64_t> FirstNonFinite(const WeightRows& weights) {
   const int64_t count = weights.rows * weights.columns;
   if (!HWY_DYNAMIC_DISPATCH(AnyNonFinite)(weights, 0, count)) return std::nullopt;
   for (int64_t i = 0; i < count; ++i) {
-    float weight;
+    float weight = 0.0f;
     Widen(weights, i, 1, &weight);
     if (!std::isfinite(weight)) return i;
   }

@@ -64,7 +64,7 @@ class TileEncoder {
                                                         std::span<const TileOutput> outputs) = 0;
 };
 
-// Memory that a device reads fast from (pinned, for a GPU).
+// Memory that a device reads fast from: pinned for a GPU, and for a CPU aligned to whole cache lines.
 class HostBuffer {
  public:
   virtual ~HostBuffer() = default;

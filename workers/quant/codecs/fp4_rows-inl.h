@@ -21,7 +21,7 @@ class Mxfp4Rows {
  public:
   using Bits = typename Source::Bits;
   using Code = Mxfp4<Lanes>;
-  static constexpr int kWeights = Code::kWeights, kBytes = Code::kBytes;
+  static constexpr int kWeights = Code::kWeights, kBytes = Code::kBytes, kAtOnce = 1;
 
   explicit QUANTD_LANE Mxfp4Rows(const Bits* x) {
     const LaneInt exponents = Code::ExponentOf(LargestMagnitudes<Source, kWeights>(x));

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "workers/quant/codecs/small_blocks-inl.h"
+#include "workers/quant/lanes/block_bytes-inl.h"
 #include "workers/quant/lanes/rows-inl.h"
 
 #if defined(QUANTD_SMALL_BLOCK_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -19,12 +20,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// Levels of a block of 32. Where a scale has no finite inverse all of a block's are below 0, and become 0.
-// Level level_of(weights) may be one above the largest, unless `kFits`.
-
-// Levels of four bits: byte i has level i below and level 16 + i above.
-template <bool kFits, class Source, class LevelOf>
-QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
+// Levels of a block in two nibbles a byte: level i below, level 16 + i above. Levels may be one above the
+// largest, unless `kFits`.
+template <bool kFits, class Source, class LevelsOf>
+QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelsOf level_of, uint8_t* out) {
   UseHalvesOf32<Source>(x, level_of, [&](int i, auto low, auto high) {
     const hn::DFromV<decltype(low)> tag;
     if constexpr (!kFits) {
@@ -37,31 +36,22 @@ QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelOf level_of, 
   });
 }
 
-// Levels of five bits: bit i of four bytes is the fifth bit of level i, then the nibbles follow.
-template <bool kFits, class Source, class LevelOf>
-QUANTD_LANE void StoreFiveBits(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
-  const LowByteTag tag;
-  const hn::RebindToSigned<LowByteTag> number;
-  const auto nibble = hn::Set(tag, 15);
-  const ByteBlock nibbles = JoinBytes([&](int part) {
-    auto levels = LowBytesOf32<Source>(x, part, level_of);
-    if constexpr (!kFits) levels = hn::Min(levels, hn::Set(tag, 31));
-    const auto has_fifth = hn::Gt(hn::BitCast(number, levels), hn::BitCast(number, nibble));
-    hn::StoreMaskBits(number, has_fifth, out + 2 * part);
-    return hn::And(levels, nibble);
-  });
-  const hn::Full128<uint16_t> wide;
-  const auto high = hn::ShiftLeft<4>(hn::BitCast(wide, nibbles.second));
-  hn::StoreU(hn::Or(nibbles.first, hn::BitCast(ByteTag(), high)), ByteTag(), out + 4);
-}
-
-template <int kBits, bool kFits, class Source, class LevelOf>
-QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelOf level_of, uint8_t* out) {
-  if constexpr (kBits == 4) {
-    StoreNibbles<kFits, Source>(x, level_of, out);
-  } else {
-    StoreFiveBits<kFits, Source>(x, level_of, out);
+// Stores levels of kBits bits of blocks that are `stride` apart: with five bits the levels' fifth ones, then
+// nibbles. levels_of: see BlockBytes. Where a scale has no finite inverse all of a block's levels are below
+// 0, and become 0.
+template <int kBits, bool kFits, class Source, class LevelsOf>
+QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelsOf levels_of, uint8_t* out, int stride) {
+  if constexpr (kBits == 4 && BlockBytes::kBlocks == 1) {
+    return StoreNibbles<kFits, Source>(x, levels_of(0), out);
   }
+  BlockBytes levels = BlockBytes::Of<Source>(x, levels_of);
+  if constexpr (!kFits) levels = levels.AtMost((1 << kBits) - 1);
+  if constexpr (kBits == 5) {
+    levels.StoreFifthBits(out, stride);
+    levels = levels.LowestFourBits();
+    out += sizeof(uint32_t);
+  }
+  levels.StoreNibbles(out, stride);
 }
 
 // What follows from the extremes of a batch of blocks.
@@ -76,19 +66,20 @@ class SignedExtremes {
 
   // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no
   // -0.
-  QUANTD_LANE LaneFloat Peaks() {
-    LaneFloat positive = BlockValues<Source>(positive_);
-    const LaneFloat negative = BlockValues<Source>(negative_);
+  QUANTD_LANE LaneFloat Peaks() const {
+    const LaneFloat positive = BlockValues<Source>(positive_), negative = BlockValues<Source>(negative_);
+    LaneMask is_negative = Lanes::Abs(negative) > Lanes::Abs(positive);
     const LaneMask ties = (Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative);
     if (Lanes::Any(ties)) {
+      uint32_t negative_first = 0;
       for (uint32_t left = BitsOf(ties); left != 0; left &= left - 1) {
         const int block = std::countr_zero(left);
-        positive_[block] = FirstOf(positive_[block], x_ + block * kSmallBlock);
+        const Bits first = FirstOf(positive_[block], x_ + block * kSmallBlock);
+        negative_first |= uint32_t{(first & kSignBit<Bits>) != 0} << block;
       }
-      positive = BlockValues<Source>(positive_);
+      is_negative = is_negative | MaskOf(negative_first);
     }
-    const auto is_positive = Lanes::Abs(positive) >= Lanes::Abs(negative);
-    return Lanes::Select(is_positive, positive, negative) + LaneFloat(0.0f);
+    return Lanes::Select(is_negative, negative, positive) + LaneFloat(0.0f);
   }
 
   // The smallest and the largest weights; the first zero where the smallest is one.
@@ -127,6 +118,14 @@ class SignedExtremes {
   static QUANTD_LANE uint32_t BitsOf(LaneMask blocks) {
     return MaskBits(FloatTag(), blocks.low) | MaskBits(FloatTag(), blocks.high) << Lanes::kPerVector;
   }
+  static QUANTD_LANE LaneMask MaskOf(uint32_t blocks) {
+    const auto mask_of = [](uint32_t bits) {
+      uint8_t bytes[8] = {};
+      std::memcpy(bytes, &bits, sizeof bits);
+      return hn::LoadMaskBits(FloatTag(), bytes);
+    };
+    return {mask_of(blocks), mask_of(blocks >> Lanes::kPerVector)};
+  }
 
   // The first of a block's weights that has the same magnitude. There is one.
   static QUANTD_LANE Bits FirstOf(Bits weight, const Bits* x) {
@@ -152,7 +151,7 @@ class SymmetricRows {
  public:
   using Bits = typename Source::Bits;
   using Code = SymmetricSmallBlock<Lanes, kBits>;
-  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes;
+  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes, kAtOnce = BlockBytes::kBlocks;
 
   explicit QUANTD_LANE SymmetricRows(const Bits* x) {
     const LaneFloat scales = Code::ScaleOf(SignedExtremes<Source>(x).Peaks());
@@ -161,12 +160,14 @@ class SymmetricRows {
   }
 
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
-    const auto inverse = inverses_[block], offset = hn::Set(FloatTag(), Code::kOffset);
-    const auto level_of = [=](FloatVector weights) {
-      return Lanes::TruncateVector(hn::Add(hn::Mul(weights, inverse), offset));
+    const auto levels_of = [&](int i) {
+      const auto inverse = inverses_[block + i], offset = hn::Set(FloatTag(), Code::kOffset);
+      return [=](FloatVector weights) {
+        return Lanes::TruncateVector(hn::Add(hn::Mul(weights, inverse), offset));
+      };
     };
-    std::memcpy(out, halves_ + block, 2);
-    StoreLevels<kBits, /*kFits=*/false, Source>(x, level_of, out + 2);
+    for (int i = 0; i < kAtOnce; ++i) std::memcpy(out + i * kBytes, halves_ + block + i, 2);
+    StoreLevels<kBits, /*kFits=*/false, Source>(x, levels_of, out + 2, kBytes);
   }
 
  private:
@@ -180,7 +181,7 @@ class RangeRows {
  public:
   using Bits = typename Source::Bits;
   using Code = RangeSmallBlock<Lanes, kBits>;
-  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes;
+  static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes, kAtOnce = BlockBytes::kBlocks;
 
   explicit QUANTD_LANE RangeRows(const Bits* x) {
     LaneFloat low, high;
@@ -192,14 +193,18 @@ class RangeRows {
   }
 
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
-    const auto inverse = inverses_[block], minimum = minima_[block],
-               offset = hn::Set(FloatTag(), Code::kOffset);
-    const auto level_of = [=](FloatVector weights) {
-      return Lanes::TruncateVector(hn::Add(hn::Mul(hn::Sub(weights, minimum), inverse), offset));
+    const auto levels_of = [&](int i) {
+      const auto inverse = inverses_[block + i], minimum = minima_[block + i],
+                 offset = hn::Set(FloatTag(), Code::kOffset), one = hn::Set(FloatTag(), 1.0f);
+      // weights * 1 - minimum: the units that multiply have time to subtract, those that add have not.
+      return [=](FloatVector weights) {
+        const auto above = hn::MulSub(weights, one, minimum);
+        return Lanes::TruncateVector(hn::Add(hn::Mul(above, inverse), offset));
+      };
     };
-    std::memcpy(out, heads_ + block, 4);
+    for (int i = 0; i < kAtOnce; ++i) std::memcpy(out + i * kBytes, heads_ + block + i, 4);
     // The largest weight's level is the largest one and a half, but for a part in 2^20.
-    StoreLevels<kBits, /*kFits=*/true, Source>(x, level_of, out + 4);
+    StoreLevels<kBits, /*kFits=*/true, Source>(x, levels_of, out + 4, kBytes);
   }
 
  private:
@@ -220,7 +225,7 @@ template <class Source>
 class Q8_0Rows {
  public:
   using Bits = typename Source::Bits;
-  static constexpr int kWeights = kSmallBlock, kBytes = Q8_0<Lanes>::kBytes;
+  static constexpr int kWeights = kSmallBlock, kBytes = Q8_0<Lanes>::kBytes, kAtOnce = 1;
 
   explicit QUANTD_LANE Q8_0Rows(const Bits* x) {
     const LaneFloat scales = Q8_0<Lanes>::ScaleOf(LargestMagnitudes<Source, kSmallBlock>(x));

@@ -23,7 +23,7 @@ template <class Source>
 class TernaryRows {
  public:
   using Bits = typename Source::Bits;
-  static constexpr int kWeights = kSuperBlock;
+  static constexpr int kWeights = kSuperBlock, kAtOnce = 1;
 
  protected:
   explicit QUANTD_LANE TernaryRows(const Bits* x) {

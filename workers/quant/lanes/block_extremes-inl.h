@@ -61,7 +61,8 @@ class BlockExtremes {
   }
 
  private:
-  using Tag = hn::CappedTag<Bits, kWeights>;
+  // No more than half a block: what is in two vectors need not be interleaved to be compared.
+  using Tag = hn::CappedTag<Bits, kWeights / 2>;
   static constexpr int kPerVector = static_cast<int>(hn::MaxLanes(Tag()));
   static constexpr int kGroup = 16 / sizeof(Bits);  // blocks whose extremes fill a 128-bit part
 
@@ -106,16 +107,11 @@ class BlockExtremes {
     }
   }
 
-  // Of a block of one vector that vector: its two extremes part ways only after it was interleaved.
   QUANTD_LANE auto OfBlock(const Bits* x) const {
     const auto part = [&](int i) { return key_(hn::LoadU(Tag(), x + i)); };
-    if constexpr (kWeights == kPerVector) {
-      return part(0);
-    } else {
-      auto extreme = better_(part(0), part(kPerVector));
-      for (int i = 2 * kPerVector; i < kWeights; i += kPerVector) extreme = better_(extreme, part(i));
-      return extreme;
-    }
+    auto extreme = better_(part(0), part(kPerVector));
+    for (int i = 2 * kPerVector; i < kWeights; i += kPerVector) extreme = better_(extreme, part(i));
+    return extreme;
   }
 
   template <class V>

@@ -11,8 +11,10 @@
 //
 // `Kernel` is a struct template over the source of weights with
 //   kWeights, kBytes                        of a block;
+//   kAtOnce                                 blocks that step 3 takes at once, a divisor of Lanes::kCount;
 //   explicit Kernel(const Bits* x)          steps 1 and 2, for Lanes::kCount blocks at x;
-//   void Store(int block, const Bits* x, uint8_t* out) const   step 3, for that block at x.
+//   void Store(int block, const Bits* x, uint8_t* out) const   step 3, for kAtOnce blocks from that one on,
+//                                           which are at x.
 // Not for the scalar target, which runs the lane code.
 #include <hwy/cache_control.h>
 
@@ -219,20 +221,6 @@ QUANTD_LANE ByteBlock BytesOf32(const typename Source::Bits* x, IntegersOf integ
   return JoinBytes(pair);
 }
 
-// The low bytes of integers of 32 weights at x, in one vector or, on SSE4, in two: those of part `part`.
-using LowByteTag = hn::CappedTag<uint8_t, 32>;
-template <class Source, class IntegersOf>
-QUANTD_LANE hn::Vec<LowByteTag> LowBytesOf32(const typename Source::Bits* x, int part,
-                                             IntegersOf integers_of) {
-  const auto words = [&](int pair) { return WordsOfPair<Source>(x, pair, integers_of); };
-  if constexpr (2 * Lanes::kPerVector == 32) {
-    return hn::DemoteTo(LowByteTag(), words(0));
-  } else {
-    const auto bytes = [&](int pair) { return hn::BitCast(LowByteTag(), words(pair)); };
-    return hn::ConcatEven(LowByteTag(), bytes(2 * part + 1), bytes(2 * part));
-  }
-}
-
 // Calls use(i, words, other words) with integers of weights i … and 16 + i … of 32, until all were used.
 template <class Source, class IntegersOf, class Use>
 QUANTD_LANE void UseHalvesOf32(const typename Source::Bits* x, IntegersOf integers_of, Use use) {
@@ -299,20 +287,23 @@ template <template <class> class Kernel, class Source>
 void EncodeRowsOf(const typename Source::Bits* x, int64_t blocks, uint8_t* out) {
   using RowKernel = Kernel<Source>;
   constexpr int kBatch = Lanes::kCount, kWeights = RowKernel::kWeights, kBytes = RowKernel::kBytes;
+  constexpr int kAtOnce = RowKernel::kAtOnce;
   constexpr int64_t kAhead = PrefetchDistance(kBatch * kWeights * sizeof(*x));
   for (; blocks >= kBatch; blocks -= kBatch, x += kBatch * kWeights, out += kBatch * kBytes) {
     const RowKernel kernel(x);
-    for (int block = 0; block < kBatch; ++block) {
-      PrefetchBehind<kWeights * sizeof(*x)>(x + block * kWeights, kAhead);
+    for (int block = 0; block < kBatch; block += kAtOnce) {
+      PrefetchBehind<kAtOnce * kWeights * sizeof(*x)>(x + block * kWeights, kAhead);
       kernel.Store(block, x + block * kWeights, out + block * kBytes);
     }
   }
   if (blocks == 0) return;
   typename Source::Bits rest[kBatch * kWeights] = {};
   std::copy_n(x, blocks * kWeights, rest);
+  uint8_t stored[kBatch * kBytes];
   const RowKernel kernel(rest);
-  for (int block = 0; block < blocks; ++block)
-    kernel.Store(block, rest + block * kWeights, out + block * kBytes);
+  for (int block = 0; block < kBatch; block += kAtOnce)
+    kernel.Store(block, rest + block * kWeights, stored + block * kBytes);
+  std::copy_n(stored, blocks * kBytes, out);
 }
 
 template <template <class> class Kernel>
