@@ -86,21 +86,19 @@ class SignedExtremes {
   QUANTD_LANE void Range(LaneFloat& low, LaneFloat& high) {
     low = BlockValues<Source>(negative_);
     high = BlockValues<Source>(positive_);
-    const LaneMask zeros = Lanes::Bits(low) == Lanes::Bits(LaneFloat(-0.0f));
-    if (Lanes::Any(zeros)) {
-      for (uint32_t left = BitsOf(zeros); left != 0; left &= left - 1) {
-        const int block = std::countr_zero(left);
-        negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
-      }
-    }
     const LaneMask all_negative = Lanes::Bits(high) < LaneInt(0),
-                   any_negative = Lanes::Bits(low) < LaneInt(0);
-    if (Lanes::Any(all_negative | !any_negative)) {
-      HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
-      FindSmallestBits<kSmallBlock>(x_, smallest);
-      const LaneFloat other = BlockValues<Source>(smallest);
-      high = Lanes::Select(all_negative, other, high);
-      low = Lanes::Select(any_negative, low, other);
+                   none_negative = Lanes::Bits(low) >= LaneInt(0);
+    const LaneMask zeros = Lanes::Bits(low) == Lanes::Bits(LaneFloat(-0.0f));
+    if (!Lanes::Any(all_negative | none_negative | zeros)) return;
+
+    HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
+    FindSmallestBits<kSmallBlock>(x_, smallest);
+    const LaneFloat other = BlockValues<Source>(smallest);
+    high = Lanes::Select(all_negative, other, high);
+    low = Lanes::Select(none_negative, other, low);
+    for (uint32_t left = BitsOf(zeros); left != 0; left &= left - 1) {
+      const int block = std::countr_zero(left);
+      negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
     }
     low = Lanes::Select(zeros, BlockValues<Source>(negative_), low);
   }

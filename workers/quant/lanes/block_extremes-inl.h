@@ -181,8 +181,9 @@ QUANTD_LANE void FindSignedExtremes(const Bits* x, Bits* positive, Bits* negativ
 }
 
 // The smallest bits as unsigned numbers: the smallest magnitude where all weights of a block have one sign.
+// That is rare; inside its caller, compilers would keep a batch's weights on the stack for it.
 template <int kWeights, class Bits>
-QUANTD_LANE void FindSmallestBits(const Bits* x, Bits* smallest) {
+HWY_NOINLINE void FindSmallestBits(const Bits* x, Bits* smallest) {
   FindExtremes<kWeights>(
       x, BitsAsStored(), [](auto a, auto b) { return hn::Min(a, b); }, smallest);
 }
