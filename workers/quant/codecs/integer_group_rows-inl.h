@@ -70,15 +70,14 @@ int64_t WidenRange(const typename Source::Bits* x, int64_t count, float& low, fl
     both = LargerOfBothKinds()(both, weights);
     smallest = hn::Min(smallest, weights);
   }
-  const auto positive = hn::GetLane(hn::MaxOfLanes(number, hn::BitCast(number, both.positive)));
-  const auto negative = hn::GetLane(hn::BitCast(number, hn::MaxOfLanes(tag, both.negative)));
-  const Bits other = hn::GetLane(hn::MinOfLanes(tag, smallest));  // the other edge where all have one sign
-  HWY_ALIGN Bits edges[Lanes::kPerVector] = {negative < 0 ? static_cast<Bits>(negative) : other,
-                                             positive >= 0 ? static_cast<Bits>(positive) : other};
+  // Where all weights have one sign, the smallest bits are the other edge.
+  HWY_ALIGN Bits edges[Lanes::kPerVector] = {
+      hn::GetLane(hn::MaxOfLanes(tag, both.negative)), hn::GetLane(hn::MinOfLanes(tag, smallest)),
+      static_cast<Bits>(hn::GetLane(hn::MaxOfLanes(number, hn::BitCast(number, both.positive))))};
   HWY_ALIGN float range[Lanes::kPerVector];
   hn::Store(Source::Load(edges), FloatTag(), range);
-  low = std::min(low, range[0]);
-  high = std::max(high, range[1]);
+  low = std::min({low, range[0], range[1]});
+  high = std::max({high, range[1], range[2]});
   return at;
 }
 

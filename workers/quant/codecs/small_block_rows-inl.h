@@ -7,6 +7,7 @@
 
 #include "workers/quant/codecs/small_blocks-inl.h"
 #include "workers/quant/lanes/block_bytes-inl.h"
+#include "workers/quant/lanes/row_ranges-inl.h"
 #include "workers/quant/lanes/rows-inl.h"
 
 #if defined(QUANTD_SMALL_BLOCK_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -54,94 +55,84 @@ QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelsOf levels_of,
   levels.StoreNibbles(out, stride);
 }
 
-// What follows from the extremes of a batch of blocks.
-template <class Source>
-class SignedExtremes {
- public:
-  using Bits = typename Source::Bits;
-
-  explicit QUANTD_LANE SignedExtremes(const Bits* x) : x_(x) {
-    FindSignedExtremes<kSmallBlock>(x, positive_, negative_);
-  }
-
-  // The weights of largest magnitude, as PeakOf has them: the first one where several are as large, and no
-  // -0.
-  QUANTD_LANE LaneFloat Peaks() const {
-    const LaneFloat positive = BlockValues<Source>(positive_), negative = BlockValues<Source>(negative_);
-    LaneMask is_negative = Lanes::Abs(negative) > Lanes::Abs(positive);
-    const LaneMask ties = (Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative);
-    if (Lanes::Any(ties)) {
-      uint32_t negative_first = 0;
-      for (uint32_t left = BitsOf(ties); left != 0; left &= left - 1) {
-        const int block = std::countr_zero(left);
-        const Bits first = FirstOf(positive_[block], x_ + block * kSmallBlock);
-        negative_first |= uint32_t{(first & kSignBit<Bits>) != 0} << block;
-      }
-      is_negative = is_negative | MaskOf(negative_first);
-    }
-    return Lanes::Select(is_negative, negative, positive) + LaneFloat(0.0f);
-  }
-
-  // The smallest and the largest weights; the first zero where the smallest is one.
-  QUANTD_LANE void Range(LaneFloat& low, LaneFloat& high) {
-    low = BlockValues<Source>(negative_);
-    high = BlockValues<Source>(positive_);
-    const LaneMask all_negative = Lanes::Bits(high) < LaneInt(0),
-                   none_negative = Lanes::Bits(low) >= LaneInt(0);
-    const LaneMask zeros = Lanes::Bits(low) == Lanes::Bits(LaneFloat(-0.0f));
-    if (!Lanes::Any(all_negative | none_negative | zeros)) return;
-
-    HWY_ALIGN Bits smallest[Lanes::kCount];  // magnitudes where all weights have one sign
-    FindSmallestBits<kSmallBlock>(x_, smallest);
-    const LaneFloat other = BlockValues<Source>(smallest);
-    high = Lanes::Select(all_negative, other, high);
-    low = Lanes::Select(none_negative, other, low);
-    for (uint32_t left = BitsOf(zeros); left != 0; left &= left - 1) {
-      const int block = std::countr_zero(left);
-      negative_[block] = FirstOf(Bits{0}, x_ + block * kSmallBlock);
-    }
-    low = Lanes::Select(zeros, BlockValues<Source>(negative_), low);
-  }
-
- private:
-  // Bit i for lane i.
-  template <class Tag>
-  static QUANTD_LANE uint32_t MaskBits(Tag tag, hn::Mask<Tag> mask) {
+// Bit i of the result for block i of a batch, and back.
+template <class Tag>
+QUANTD_LANE uint32_t MaskBits(Tag tag, hn::Mask<Tag> mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(tag, mask, bytes);
+  uint32_t bits;
+  std::memcpy(&bits, bytes, sizeof bits);
+  return bits;
+}
+QUANTD_LANE uint32_t BitsOf(LaneMask blocks) {
+  return MaskBits(FloatTag(), blocks.low) | MaskBits(FloatTag(), blocks.high) << Lanes::kPerVector;
+}
+QUANTD_LANE LaneMask MaskOf(uint32_t blocks) {
+  const auto mask_of = [](uint32_t bits) {
     uint8_t bytes[8] = {};
-    hn::StoreMaskBits(tag, mask, bytes);
-    uint32_t bits;
-    std::memcpy(&bits, bytes, sizeof bits);
-    return bits;
-  }
-  static QUANTD_LANE uint32_t BitsOf(LaneMask blocks) {
-    return MaskBits(FloatTag(), blocks.low) | MaskBits(FloatTag(), blocks.high) << Lanes::kPerVector;
-  }
-  static QUANTD_LANE LaneMask MaskOf(uint32_t blocks) {
-    const auto mask_of = [](uint32_t bits) {
-      uint8_t bytes[8] = {};
-      std::memcpy(bytes, &bits, sizeof bits);
-      return hn::LoadMaskBits(FloatTag(), bytes);
-    };
-    return {mask_of(blocks), mask_of(blocks >> Lanes::kPerVector)};
-  }
+    std::memcpy(bytes, &bits, sizeof bits);
+    return hn::LoadMaskBits(FloatTag(), bytes);
+  };
+  return {mask_of(blocks), mask_of(blocks >> Lanes::kPerVector)};
+}
 
-  // The first of a block's weights that has the same magnitude. There is one.
-  static QUANTD_LANE Bits FirstOf(Bits weight, const Bits* x) {
-    const hn::CappedTag<Bits, kSmallBlock> tag;
-    const auto sign = hn::Set(tag, kSignBit<Bits>), magnitude = hn::Set(tag, weight & ~kSignBit<Bits>);
-    constexpr int kPerVector = static_cast<int>(hn::MaxLanes(tag));
-    uint32_t same = 0;
-    for (int i = 0; i < kSmallBlock; i += kPerVector) {
-      const auto is_same = hn::Eq(hn::AndNot(sign, hn::LoadU(tag, x + i)), magnitude);
-      same |= MaskBits(tag, is_same) << i;
+// The first of a block's weights that has the same magnitude. There is one.
+template <class Bits>
+QUANTD_LANE Bits FirstOf(Bits weight, const Bits* x) {
+  const hn::CappedTag<Bits, kSmallBlock> tag;
+  const auto sign = hn::Set(tag, kSignBit<Bits>), magnitude = hn::Set(tag, weight & ~kSignBit<Bits>);
+  constexpr int kPerVector = static_cast<int>(hn::MaxLanes(tag));
+  uint32_t same = 0;
+  for (int i = 0; i < kSmallBlock; i += kPerVector) {
+    const auto is_same = hn::Eq(hn::AndNot(sign, hn::LoadU(tag, x + i)), magnitude);
+    same |= MaskBits(tag, is_same) << i;
+  }
+  return x[std::countr_zero(same)];
+}
+
+// The weights of largest magnitude of a batch of blocks, as PeakOf has them: the first one where several are
+// as large, and no -0.
+template <class Source>
+QUANTD_LANE LaneFloat FindPeaks(const typename Source::Bits* x) {
+  using Bits = typename Source::Bits;
+  HWY_ALIGN Bits positives[Lanes::kCount], negatives[Lanes::kCount];
+  FindSignedExtremes<kSmallBlock>(x, positives, negatives);
+  const LaneFloat positive = BlockValues<Source>(positives), negative = BlockValues<Source>(negatives);
+  LaneMask is_negative = Lanes::Abs(negative) > Lanes::Abs(positive);
+  const LaneMask ties = (Lanes::Abs(positive) == Lanes::Abs(negative)) & !(positive == negative);
+  if (Lanes::Any(ties)) {
+    uint32_t negative_first = 0;
+    for (uint32_t left = BitsOf(ties); left != 0; left &= left - 1) {
+      const int block = std::countr_zero(left);
+      const Bits first = FirstOf(positives[block], x + block * kSmallBlock);
+      negative_first |= uint32_t{(first & kSignBit<Bits>) != 0} << block;
     }
-    return x[std::countr_zero(same)];
+    is_negative = is_negative | MaskOf(negative_first);
   }
+  return Lanes::Select(is_negative, negative, positive) + LaneFloat(0.0f);
+}
 
-  const Bits* x_;
-  HWY_ALIGN Bits positive_[Lanes::kCount];
-  HWY_ALIGN Bits negative_[Lanes::kCount];
-};
+// The first zeros of the blocks that `zeros` names, else `low`.
+template <class Source>
+QUANTD_LANE LaneFloat FirstZeros(const typename Source::Bits* x, LaneMask zeros, LaneFloat low) {
+  using Bits = typename Source::Bits;
+  uint32_t negative = 0;
+  for (uint32_t left = BitsOf(zeros); left != 0; left &= left - 1) {
+    const int block = std::countr_zero(left);
+    const Bits first = FirstOf(Bits{0}, x + block * kSmallBlock);
+    negative |= uint32_t{first != 0} << block;
+  }
+  const LaneFloat first = Lanes::Select(MaskOf(negative), LaneFloat(-0.0f), LaneFloat(0.0f));
+  return Lanes::Select(zeros, first, low);
+}
+
+// The smallest and the largest weights of a batch of blocks; the first zero where the smallest is one.
+template <class Source>
+QUANTD_LANE void FindEdges(const typename Source::Bits* x, LaneFloat& low, LaneFloat& high) {
+  if (!FindRange<Source, kSmallBlock>(x, low, high)) return;
+  const LaneMask zeros = low == LaneFloat(0.0f);
+  if (Lanes::Any(zeros)) low = FirstZeros<Source>(x, zeros, low);
+}
 
 // Q4_0 and Q5_0.
 template <class Source, int kBits>
@@ -152,7 +143,7 @@ class SymmetricRows {
   static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes, kAtOnce = BlockBytes::kBlocks;
 
   explicit QUANTD_LANE SymmetricRows(const Bits* x) {
-    const LaneFloat scales = Code::ScaleOf(SignedExtremes<Source>(x).Peaks());
+    const LaneFloat scales = Code::ScaleOf(FindPeaks<Source>(x));
     Lanes::Store(HalvesOf(scales), halves_);
     inverses_.Set(InverseOrZero<Lanes>(scales));
   }
@@ -183,7 +174,7 @@ class RangeRows {
 
   explicit QUANTD_LANE RangeRows(const Bits* x) {
     LaneFloat low, high;
-    SignedExtremes<Source>(x).Range(low, high);
+    FindEdges<Source>(x, low, high);
     const LaneFloat scales = Code::ScaleOf(low, high);
     Lanes::Store(HalvesOf(scales) | HalvesOf(low) << 16, heads_);
     inverses_.Set(InverseOrZero<Lanes>(scales));

@@ -13,23 +13,22 @@ HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
 // The smallest and the largest weight of each group of a batch. Where all weights have one sign, the smallest
-// bits are the other edge.
+// bits are the other edge. Returns whether there may be such a group, or one whose smallest weight is zero.
 template <class Source, int kGroup>
-QUANTD_LANE void FindRange(const typename Source::Bits* x, LaneFloat& low, LaneFloat& high) {
+QUANTD_LANE bool FindRange(const typename Source::Bits* x, LaneFloat& low, LaneFloat& high) {
   using Bits = typename Source::Bits;
   HWY_ALIGN Bits positive[Lanes::kCount], negative[Lanes::kCount];
   FindSignedExtremes<kGroup>(x, positive, negative);
   high = BlockValues<Source>(positive);
   low = BlockValues<Source>(negative);
-  const LaneMask none_positive = Lanes::Bits(high) < LaneInt(0),
-                 none_negative = Lanes::Bits(low) >= LaneInt(0);
-  if (Lanes::Any(none_positive | none_negative)) {
-    HWY_ALIGN Bits smallest[Lanes::kCount];
-    FindSmallestBits<kGroup>(x, smallest);
-    const LaneFloat other = BlockValues<Source>(smallest);
-    high = Lanes::Select(none_positive, other, high);
-    low = Lanes::Select(none_negative, other, low);
-  }
+  const LaneFloat zero(0.0f);
+  if (!Lanes::Any((high < zero) | (low >= zero))) return false;
+  HWY_ALIGN Bits smallest[Lanes::kCount];
+  FindSmallestBits<kGroup>(x, smallest);
+  const LaneFloat other = BlockValues<Source>(smallest);
+  high = Lanes::Max(other, high);
+  low = Lanes::Min(other, low);
+  return true;
 }
 
 // The same of groups of 32, 64, 128 or 256 weights.
@@ -37,13 +36,16 @@ template <class Source>
 QUANTD_LANE void FindRanges(const typename Source::Bits* x, int group, LaneFloat& low, LaneFloat& high) {
   switch (group) {
     case 32:
-      return FindRange<Source, 32>(x, low, high);
+      FindRange<Source, 32>(x, low, high);
+      return;
     case 64:
-      return FindRange<Source, 64>(x, low, high);
+      FindRange<Source, 64>(x, low, high);
+      return;
     case 128:
-      return FindRange<Source, 128>(x, low, high);
+      FindRange<Source, 128>(x, low, high);
+      return;
     default:
-      return FindRange<Source, 256>(x, low, high);
+      FindRange<Source, 256>(x, low, high);
   }
 }
 
