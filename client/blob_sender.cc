@@ -73,7 +73,7 @@ class BlobSender {
       MoveTo(sent_ + count);
     }
     stream->WritesDone();
-    const absl::Status status = connection_.StatusOfStream(stream->Finish());
+    absl::Status status = connection_.StatusOfStream(stream->Finish());
     if (status.ok() && response.committed_size() != blob_.size())
       return absl::UnavailableError("the server ended the stream before the blob was complete");
     return status;

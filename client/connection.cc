@@ -60,7 +60,7 @@ absl::Status Connection::StatusOf(const grpc::Status& status) const {
 }
 
 absl::Status Connection::StatusOfStream(const grpc::Status& status) const {
-  const absl::Status plain = StatusOf(status);
+  absl::Status plain = StatusOf(status);
   if (absl::IsCancelled(plain)) return absl::UnavailableError(plain.message());
   if (std::optional<absl::Duration> delay = RetryDelayOf(plain); delay.has_value() && absl::IsAborted(plain))
     return RetryAfter(absl::StatusCode::kUnavailable, std::string(plain.message()), *delay);

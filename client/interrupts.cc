@@ -27,7 +27,7 @@ void EndByDefault() {
 Interrupts::Interrupts() {
   const sigset_t signals = Interrupt();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  thread_ = std::jthread([this](std::stop_token stop) { Run(std::move(stop)); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 
 void Interrupts::Set(std::function<void()> action) {
@@ -35,7 +35,7 @@ void Interrupts::Set(std::function<void()> action) {
   action_ = std::move(action);
 }
 
-void Interrupts::Run(std::stop_token stop) {
+void Interrupts::Run(const std::stop_token& stop) {
   const sigset_t signals = Interrupt();
   const timespec step{0, 100'000'000};
   while (!stop.stop_requested()) {

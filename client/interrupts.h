@@ -18,7 +18,7 @@ class Interrupts {
   void Set(std::function<void()> action);
 
  private:
-  void Run(std::stop_token stop);
+  void Run(const std::stop_token& stop);
 
   std::mutex mutex_;
   std::function<void()> action_;

@@ -13,8 +13,10 @@ absl::Status ParallelFor(int count, int threads, const std::function<absl::Statu
   std::atomic<bool> failed = false;
   std::mutex mutex;
   absl::Status first;
+  const int started = std::min(count, threads);
   std::vector<std::jthread> running;
-  for (int t = 0; t < std::min(count, threads); ++t) {
+  running.reserve(static_cast<size_t>(started));
+  for (int t = 0; t < started; ++t) {
     running.emplace_back([&] {
       for (int i = next++; i < count && !failed; i = next++) {
         const absl::Status status = body(i);

@@ -15,7 +15,7 @@ absl::Status RetryUnavailable(const std::function<absl::Status()>& attempt,
   int64_t reached = progress();
   absl::Time end = absl::Now() + limits.patience;
   for (;;) {
-    const absl::Status status = attempt();
+    absl::Status status = attempt();
     if (!absl::IsUnavailable(status)) return status;
     if (progress() > reached) {
       reached = progress();

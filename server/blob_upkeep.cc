@@ -8,6 +8,13 @@
 namespace quantd {
 namespace {
 
+std::vector<std::string> KeysOf(const std::vector<ObjectInfo>& objects) {
+  std::vector<std::string> keys;
+  keys.reserve(objects.size());
+  for (const ObjectInfo& object : objects) keys.push_back(object.key);
+  return keys;
+}
+
 absl::Status SettleBlob(ServerContext& context, const std::string& key) {
   // "blobs/SHA256-UPLOAD"
   const std::string name = key.substr(key.rfind('/') + 1);
@@ -72,9 +79,7 @@ absl::Status RemoveGarbage(ServerContext& context) {
 
 absl::Status RemoveLostArtifacts(ServerContext& context) {
   ASSIGN_OR_RETURN(const std::vector<ObjectInfo> objects, context.objects.List("artifacts"));
-  std::vector<std::string> keys;
-  for (const ObjectInfo& object : objects) keys.push_back(object.key);
-  ASSIGN_OR_RETURN(const std::vector<std::string> unused, context.catalogue.UnusedArtifacts(keys));
+  ASSIGN_OR_RETURN(const std::vector<std::string> unused, context.catalogue.UnusedArtifacts(KeysOf(objects)));
   const size_t removed = RemoveObjects(context, unused).size();
   if (removed > 0) spdlog::info("removed {} objects that lost attempts left", removed);
   return absl::OkStatus();
@@ -82,9 +87,7 @@ absl::Status RemoveLostArtifacts(ServerContext& context) {
 
 absl::Status SettleBlobs(ServerContext& context) {
   ASSIGN_OR_RETURN(std::vector<ObjectInfo> objects, context.objects.List("blobs"));
-  std::vector<std::string> keys;
-  for (const ObjectInfo& object : objects) keys.push_back(object.key);
-  ASSIGN_OR_RETURN(std::vector<std::string> unknown, context.catalogue.UnknownObjects(keys));
+  ASSIGN_OR_RETURN(std::vector<std::string> unknown, context.catalogue.UnknownObjects(KeysOf(objects)));
   for (const std::string& key : unknown) RETURN_IF_ERROR(SettleBlob(context, key));
   ASSIGN_OR_RETURN(std::vector<std::string> uploads, context.objects.ListUploads());
   ASSIGN_OR_RETURN(std::vector<std::string> orphans, context.catalogue.CollectUploads(uploads));

@@ -68,6 +68,7 @@ absl::StatusOr<double> PathWeightsPerSecond(const Codec& codec, const std::vecto
   double rate = 0.0;
   {
     std::vector<std::jthread> encoders;
+    encoders.reserve(static_cast<size_t>(threads));
     for (int i = 0; i < threads; ++i) {
       encoders.emplace_back([&] {
         const auto mine = EncodeForAWhile(**device, codec, weights, importance);

@@ -85,7 +85,7 @@ absl::StatusOr<v1::ListJobsRequest> MakeRequest(const ListFlags& own) {
   v1::ListJobsRequest request;
   if (!own.model.empty()) request.set_model(ResourceName("models", own.model));
   if (!own.state.empty()) {
-    v1::Job::State state;
+    v1::Job::State state = v1::Job::STATE_UNSPECIFIED;
     if (!v1::Job::State_Parse(absl::AsciiStrToUpper(own.state), &state))
       return absl::InvalidArgumentError(absl::StrCat("there is no state \"", own.state, "\""));
     request.set_state(state);

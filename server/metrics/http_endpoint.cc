@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::str
     return is_ready() ? std::pair<std::string, std::string>("200 OK", "ready\n")
                       : std::pair<std::string, std::string>("503 Service Unavailable", "not ready\n");
   };
-  endpoint->handlers_ = std::unique_ptr<Handlers>(new Handlers{
+  endpoint->handlers_ = std::make_unique<Handlers>(Handlers{
       TextHandler(
           [render = std::move(render)] { return std::pair<std::string, std::string>("200 OK", render()); }),
       TextHandler([] { return std::pair<std::string, std::string>("200 OK", "ok\n"); }), TextHandler(ready)});
