@@ -21,10 +21,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantd::quant::HWY_NAMESPACE {
 
-// Levels of a block in two nibbles a byte: level i below, level 16 + i above. Levels may be one above the
-// largest, unless `kFits`.
+// Levels of one block of four bits, two a byte: level i below, level 16 + i above. Levels may be one above
+// the largest, unless `kFits`. (Joined before they are bytes, which saves an instruction of BlockBytes.)
 template <bool kFits, class Source, class LevelsOf>
-QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelsOf level_of, uint8_t* out) {
+QUANTD_LANE void StoreNibblesOfOne(const typename Source::Bits* x, LevelsOf level_of, uint8_t* out) {
   UseHalvesOf32<Source>(x, level_of, [&](int i, auto low, auto high) {
     const hn::DFromV<decltype(low)> tag;
     if constexpr (!kFits) {
@@ -43,7 +43,7 @@ QUANTD_LANE void StoreNibbles(const typename Source::Bits* x, LevelsOf level_of,
 template <int kBits, bool kFits, class Source, class LevelsOf>
 QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelsOf levels_of, uint8_t* out, int stride) {
   if constexpr (kBits == 4 && BlockBytes::kBlocks == 1) {
-    return StoreNibbles<kFits, Source>(x, levels_of(0), out);
+    return StoreNibblesOfOne<kFits, Source>(x, levels_of(0), out);
   }
   BlockBytes levels = BlockBytes::Of<Source>(x, levels_of);
   if constexpr (!kFits) levels = levels.AtMost((1 << kBits) - 1);
