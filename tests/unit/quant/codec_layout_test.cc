@@ -46,7 +46,7 @@ Planes Encode(const Codec& codec, const WeightRows& weights) {
   codec.Encode(weights, importance.empty() ? nullptr : importance.data(), pointers);
   for (auto& plane : planes) {
     for (size_t i = plane.size() - kGuardBytes; i < plane.size(); ++i) EXPECT_EQ(plane[i], kGuard);
-    plane.resize(plane.size() - kGuardBytes);
+    plane.erase(plane.end() - kGuardBytes, plane.end());
   }
   return planes;
 }
