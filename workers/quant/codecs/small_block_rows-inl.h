@@ -25,16 +25,17 @@ namespace quantd::quant::HWY_NAMESPACE {
 // the largest, unless `kFits`. (Joined before they are bytes, which saves an instruction of BlockBytes.)
 template <bool kFits, class Source, class LevelsOf>
 QUANTD_LANE void StoreNibblesOfOne(const typename Source::Bits* x, LevelsOf level_of, uint8_t* out) {
-  UseHalvesOf32<Source>(x, level_of, [&](int i, auto low, auto high) {
-    const hn::DFromV<decltype(low)> tag;
+  constexpr int kPair = 2 * Lanes::kPerVector, kPairs = 16 / kPair;
+  const WordTag tag;
+  const hn::Rebind<uint8_t, WordTag> bytes;
+  for (int i = 0; i < kPairs; ++i) {
+    auto low = WordsOfPair<Source>(x, i, level_of), high = WordsOfPair<Source>(x, kPairs + i, level_of);
     if constexpr (!kFits) {
-      const auto most = hn::Set(tag, 15);
-      low = hn::Min(low, most);
-      high = hn::Min(high, most);
+      low = hn::Min(low, hn::Set(tag, 15));
+      high = hn::Min(high, hn::Set(tag, 15));
     }
-    const hn::Rebind<uint8_t, decltype(tag)> bytes;
-    hn::StoreU(hn::DemoteTo(bytes, hn::Or(low, hn::ShiftLeft<4>(high))), bytes, out + i);
-  });
+    hn::StoreU(hn::DemoteTo(bytes, hn::Or(low, hn::ShiftLeft<4>(high))), bytes, out + i * kPair);
+  }
 }
 
 // Stores levels of kBits bits of blocks that are `stride` apart: with five bits the levels' fifth ones, then
@@ -55,17 +56,10 @@ QUANTD_LANE void StoreLevels(const typename Source::Bits* x, LevelsOf levels_of,
   levels.StoreNibbles(out, stride);
 }
 
-// Bit i of the result for block i of a batch, and back.
-template <class Tag>
-QUANTD_LANE uint32_t MaskBits(Tag tag, hn::Mask<Tag> mask) {
-  uint8_t bytes[8] = {};
-  hn::StoreMaskBits(tag, mask, bytes);
-  uint32_t bits;
-  std::memcpy(&bits, bytes, sizeof bits);
-  return bits;
-}
+// Bit i for block i of a batch, and back.
 QUANTD_LANE uint32_t BitsOf(LaneMask blocks) {
-  return MaskBits(FloatTag(), blocks.low) | MaskBits(FloatTag(), blocks.high) << Lanes::kPerVector;
+  const uint64_t low = MaskBits(FloatTag(), blocks.low), high = MaskBits(FloatTag(), blocks.high);
+  return static_cast<uint32_t>(low | high << Lanes::kPerVector);
 }
 QUANTD_LANE LaneMask MaskOf(uint32_t blocks) {
   const auto mask_of = [](uint32_t bits) {
@@ -85,7 +79,7 @@ QUANTD_LANE Bits FirstOf(Bits weight, const Bits* x) {
   uint32_t same = 0;
   for (int i = 0; i < kSmallBlock; i += kPerVector) {
     const auto is_same = hn::Eq(hn::AndNot(sign, hn::LoadU(tag, x + i)), magnitude);
-    same |= MaskBits(tag, is_same) << i;
+    same |= static_cast<uint32_t>(MaskBits(tag, is_same)) << i;
   }
   return x[std::countr_zero(same)];
 }

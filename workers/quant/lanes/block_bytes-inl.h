@@ -1,6 +1,7 @@
 // Levels of blocks of 32 weights as bytes, along the row: of as many blocks as four vectors of floats have.
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "workers/quant/lanes/rows-inl.h"
 
@@ -28,8 +29,7 @@ class BytesOfBlocks {
   template <class Source, class LevelsOf>
   static QUANTD_LANE BytesOfBlocks Of(const typename Source::Bits* x, LevelsOf levels_of) {
     const auto words = [&](int pair) {
-      const int first = pair * 2 * Lanes::kPerVector;
-      return WordsOfPair<Source>(x + first, 0, levels_of(first / 32));
+      return WordsOfPair<Source>(x, pair, levels_of(pair * 2 * Lanes::kPerVector / 32));
     };
     BytesOfBlocks blocks;
     for (int v = 0; v < kVectors; ++v) blocks.vectors_[v] = Joined(words(2 * v), words(2 * v + 1));
@@ -65,9 +65,7 @@ class BytesOfBlocks {
     uint64_t bits = 0;
     for (int v = 0; v < kVectors; ++v) {
       const auto has_fifth = hn::Gt(hn::BitCast(number, vectors_[v]), hn::Set(number, 15));
-      uint64_t mask = 0;
-      hn::StoreMaskBits(number, has_fifth, reinterpret_cast<uint8_t*>(&mask));
-      bits |= mask << (v * kPerVector);
+      bits |= MaskBits(number, has_fifth) << (v * kPerVector);
     }
     if constexpr (kBlocks == 2) {  // the middle quarters change places
       const uint64_t change = (bits ^ bits >> 16) & 0xffff0000u;

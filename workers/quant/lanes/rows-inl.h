@@ -221,21 +221,14 @@ QUANTD_LANE ByteBlock BytesOf32(const typename Source::Bits* x, IntegersOf integ
   return JoinBytes(pair);
 }
 
-// Calls use(i, words, other words) with integers of weights i … and 16 + i … of 32, until all were used.
-template <class Source, class IntegersOf, class Use>
-QUANTD_LANE void UseHalvesOf32(const typename Source::Bits* x, IntegersOf integers_of, Use use) {
-  constexpr int kPair = 2 * Lanes::kPerVector;
-  if constexpr (kPair == 32) {
-    const auto words = WordsOfPair<Source>(x, 0, integers_of);
-    const hn::Half<WordTag> half;
-    use(0, hn::LowerHalf(half, words), hn::UpperHalf(half, words));
-  } else {
-    constexpr int kPairs = 16 / kPair;
-    for (int i = 0; i < kPairs; ++i) {
-      const auto words = WordsOfPair<Source>(x, i, integers_of);
-      use(i * kPair, words, WordsOfPair<Source>(x, kPairs + i, integers_of));
-    }
-  }
+// Bit i for lane i.
+template <class Tag>
+QUANTD_LANE uint64_t MaskBits(Tag tag, hn::Mask<Tag> mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(tag, mask, bytes);
+  uint64_t bits;
+  std::memcpy(&bits, bytes, sizeof(bits));
+  return bits;
 }
 
 // 1 / scales; 0 where there is no such number or a subnormal scale has an infinite inverse.
