@@ -23,7 +23,7 @@ class Mxfp4Rows {
   using Code = Mxfp4<Lanes>;
   static constexpr int kWeights = Code::kWeights, kBytes = Code::kBytes, kAtOnce = 1;
 
-  explicit QUANTD_LANE Mxfp4Rows(const Bits* x) {
+  QUANTD_LANE void Prepare(const Bits* x) {
     const LaneInt exponents = Code::ExponentOf(LargestMagnitudes<Source, kWeights>(x));
     Lanes::Store(exponents, exponents_);
     scales_.Set(Code::ScaleOf(exponents));

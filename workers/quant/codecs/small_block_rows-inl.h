@@ -136,7 +136,7 @@ class SymmetricRows {
   using Code = SymmetricSmallBlock<Lanes, kBits>;
   static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes, kAtOnce = BlockBytes::kBlocks;
 
-  explicit QUANTD_LANE SymmetricRows(const Bits* x) {
+  QUANTD_LANE void Prepare(const Bits* x) {
     const LaneFloat scales = Code::ScaleOf(FindPeaks<Source>(x));
     Lanes::Store(HalvesOf(scales), halves_);
     inverses_.Set(InverseOrZero<Lanes>(scales));
@@ -166,7 +166,7 @@ class RangeRows {
   using Code = RangeSmallBlock<Lanes, kBits>;
   static constexpr int kWeights = kSmallBlock, kBytes = Code::kBytes, kAtOnce = BlockBytes::kBlocks;
 
-  explicit QUANTD_LANE RangeRows(const Bits* x) {
+  QUANTD_LANE void Prepare(const Bits* x) {
     LaneFloat low, high;
     FindEdges<Source>(x, low, high);
     const LaneFloat scales = Code::ScaleOf(low, high);
@@ -210,7 +210,7 @@ class Q8_0Rows {
   using Bits = typename Source::Bits;
   static constexpr int kWeights = kSmallBlock, kBytes = Q8_0<Lanes>::kBytes, kAtOnce = 1;
 
-  explicit QUANTD_LANE Q8_0Rows(const Bits* x) {
+  QUANTD_LANE void Prepare(const Bits* x) {
     const LaneFloat scales = Q8_0<Lanes>::ScaleOf(LargestMagnitudes<Source, kSmallBlock>(x));
     Lanes::Store(HalvesOf(scales), halves_);
     inverses_.Set(FiniteInverses(scales));  // levels are 0 where the inverse is 0 or infinite

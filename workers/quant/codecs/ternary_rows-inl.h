@@ -25,8 +25,7 @@ class TernaryRows {
   using Bits = typename Source::Bits;
   static constexpr int kWeights = kSuperBlock, kAtOnce = 1;
 
- protected:
-  explicit QUANTD_LANE TernaryRows(const Bits* x) {
+  QUANTD_LANE void Prepare(const Bits* x) {
     const LaneFloat scales = LargestMagnitudes<Source, kSuperBlock>(x);
     Lanes::Store(ToHalf<Lanes>(scales), halves_);
     inverses_.Set(FiniteInverses(scales));
@@ -53,8 +52,6 @@ class Tq2_0Rows : public TernaryRows<Source> {
   using typename TernaryRows<Source>::Bits;
   static constexpr int kBytes = sizeof(BlockTq2_0);
 
-  explicit QUANTD_LANE Tq2_0Rows(const Bits* x) : TernaryRows<Source>(x) {}
-
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
     for (int half = 0; half < 2; ++half) {
       ByteBlock packed = this->Levels(block, x + 128 * half + 96);
@@ -79,8 +76,6 @@ class Tq1_0Rows : public TernaryRows<Source> {
  public:
   using typename TernaryRows<Source>::Bits;
   static constexpr int kBytes = sizeof(BlockTq1_0);
-
-  explicit QUANTD_LANE Tq1_0Rows(const Bits* x) : TernaryRows<Source>(x) {}
 
   QUANTD_LANE void Store(int block, const Bits* x, uint8_t* out) const {
     ByteBlock numbers = this->Levels(block, x);

@@ -12,7 +12,7 @@
 // `Kernel` is a struct template over the source of weights with
 //   kWeights, kBytes                        of a block;
 //   kAtOnce                                 blocks that step 3 takes at once, a divisor of Lanes::kCount;
-//   explicit Kernel(const Bits* x)          steps 1 and 2, for Lanes::kCount blocks at x;
+//   void Prepare(const Bits* x)             steps 1 and 2, for Lanes::kCount blocks at x;
 //   void Store(int block, const Bits* x, uint8_t* out) const   step 3, for kAtOnce blocks from that one on,
 //                                           which are at x.
 // Not for the scalar target, which runs the lane code.
@@ -266,9 +266,9 @@ QUANTD_LANE void DecodeBytes(const int8_t* numbers, WeightOf weight_of, float* w
 // Weights are asked for this far ahead: the processor's own prefetching ends with each page.
 inline constexpr int64_t kPrefetchBytes = 4096;
 
-// Or two batches ahead, where that is farther: the extremes of the next batch want all of it at once, so that
-// it must be there.
-constexpr int64_t PrefetchDistance(int64_t batch_bytes) { return std::max(kPrefetchBytes, 2 * batch_bytes); }
+// Or two runs ahead, where that is farther: the extremes of the next run want all of it at once, so that it
+// must be there.
+constexpr int64_t PrefetchDistance(int64_t run_bytes) { return std::max(kPrefetchBytes, 2 * run_bytes); }
 
 template <int kBytes>
 QUANTD_LANE void PrefetchBehind(const void* x, int64_t distance) {
@@ -276,26 +276,32 @@ QUANTD_LANE void PrefetchBehind(const void* x, int64_t distance) {
     hwy::Prefetch(static_cast<const uint8_t*>(x) + distance + line);
 }
 
+// Batches are taken in runs of so many bytes of weights, if one is not longer: while parameters of the first
+// batch are divided the extremes of the second are found, and memory is read in longer pieces.
+inline constexpr int kRunBytes = 2048;
+
 template <template <class> class Kernel, class Source>
 void EncodeRowsOf(const typename Source::Bits* x, int64_t blocks, uint8_t* out) {
   using RowKernel = Kernel<Source>;
-  constexpr int kBatch = Lanes::kCount, kWeights = RowKernel::kWeights, kBytes = RowKernel::kBytes;
-  constexpr int kAtOnce = RowKernel::kAtOnce;
-  constexpr int64_t kAhead = PrefetchDistance(kBatch * kWeights * sizeof(*x));
-  for (; blocks >= kBatch; blocks -= kBatch, x += kBatch * kWeights, out += kBatch * kBytes) {
-    const RowKernel kernel(x);
-    for (int block = 0; block < kBatch; block += kAtOnce) {
-      PrefetchBehind<kAtOnce * kWeights * sizeof(*x)>(x + block * kWeights, kAhead);
-      kernel.Store(block, x + block * kWeights, out + block * kBytes);
+  constexpr int kWeights = RowKernel::kWeights, kBytes = RowKernel::kBytes, kAtOnce = RowKernel::kAtOnce;
+  constexpr int kBatch = Lanes::kCount, kBlockBytes = kWeights * static_cast<int>(sizeof(*x));
+  constexpr int kBatches = std::max(1, kRunBytes / (kBatch * kBlockBytes)), kRun = kBatches * kBatch;
+  constexpr int64_t kAhead = PrefetchDistance(kRun * kBlockBytes);
+  const auto encode_run = [](const typename Source::Bits* from, uint8_t* to) {
+    RowKernel batches[kBatches];
+    for (int i = 0; i < kBatches; ++i) batches[i].Prepare(from + i * kBatch * kWeights);
+    for (int block = 0; block < kRun; block += kAtOnce) {
+      const auto* weights = from + block * kWeights;
+      PrefetchBehind<kAtOnce * kBlockBytes>(weights, kAhead);
+      batches[block / kBatch].Store(block % kBatch, weights, to + block * kBytes);
     }
-  }
+  };
+  for (; blocks >= kRun; blocks -= kRun, x += kRun * kWeights, out += kRun * kBytes) encode_run(x, out);
   if (blocks == 0) return;
-  typename Source::Bits rest[kBatch * kWeights] = {};
+  typename Source::Bits rest[kRun * kWeights] = {};
   std::copy_n(x, blocks * kWeights, rest);
-  uint8_t stored[kBatch * kBytes];
-  const RowKernel kernel(rest);
-  for (int block = 0; block < kBatch; block += kAtOnce)
-    kernel.Store(block, rest + block * kWeights, stored + block * kBytes);
+  uint8_t stored[kRun * kBytes];
+  encode_run(rest, stored);
   std::copy_n(stored, blocks * kBytes, out);
 }
 
