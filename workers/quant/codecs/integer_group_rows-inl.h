@@ -87,10 +87,10 @@ template <class Source, int kBits, class Levels, class Fit, class Store>
 void EncodeGroupRows(const typename Source::Bits* x, int64_t groups, int group, const Levels levels, Fit fit,
                      Store store, std::byte* plane) {
   using Bits = typename Source::Bits;
-  constexpr int kBatch = Lanes::kCount, kLargest = 256;
+  constexpr int kBatch = Lanes::kCount, kSmallest = 32, kLargest = 256;
   const int group_bits = std::countr_zero(static_cast<unsigned>(group));
-  const int64_t batch_weights = int64_t{kBatch} * group, ahead = PrefetchDistance(batch_weights * sizeof(*x));
-  const auto encode = [&](const Bits* from, int64_t first, int count, uint8_t* packed) {
+  const int batch_weights = kBatch * group;
+  const auto fit_batch = [&](const Bits* from, int64_t first, int count) {
     const auto firsts = [&] {
       HWY_ALIGN Bits bits[kBatch];
       for (int g = 0; g < kBatch; ++g) bits[g] = from[g * group];
@@ -103,16 +103,32 @@ void EncodeGroupRows(const typename Source::Bits* x, int64_t groups, int group, 
     GroupNumbers numbers;
     numbers.divisor.Set(found.divisor);
     numbers.zero_point.Set(found.zero_point);
-    WriteLevels<Source, kBits>(from, batch_weights, group_bits, numbers, levels, ahead, packed);
+    return numbers;
+  };
+
+  // Batches come in runs, as those of blocks do.
+  constexpr int kMostBatches = std::max(1, kRunBytes / (kBatch * kSmallest * static_cast<int>(sizeof(Bits))));
+  const int batches = std::max(1, kRunBytes / (batch_weights * static_cast<int>(sizeof(Bits))));
+  const int run = batches * kBatch, run_weights = batches * batch_weights;
+  const int64_t ahead = PrefetchDistance(run_weights * sizeof(Bits));
+  const auto encode = [&](const Bits* from, int64_t first, int count, uint8_t* packed) {
+    GroupNumbers numbers[kMostBatches];
+    for (int i = 0; i * kBatch < count; ++i)
+      numbers[i] =
+          fit_batch(from + i * batch_weights, first + i * kBatch, std::min(kBatch, count - i * kBatch));
+    for (int i = 0; i * kBatch < count; ++i) {
+      WriteLevels<Source, kBits>(from + i * batch_weights, batch_weights, group_bits, numbers[i], levels,
+                                 ahead, packed + i * batch_weights * kBits / 8);
+    }
   };
   uint8_t* packed = reinterpret_cast<uint8_t*>(plane);
   int64_t first = 0;
-  for (; first + kBatch <= groups; first += kBatch, x += batch_weights, packed += batch_weights * kBits / 8) {
-    encode(x, first, kBatch, packed);
-  }
+  for (; first + run <= groups; first += run, x += run_weights, packed += run_weights * kBits / 8)
+    encode(x, first, run, packed);
   if (first == groups) return;
-  Bits rest[kBatch * kLargest] = {};
-  uint8_t rest_packed[kBatch * kLargest * kBits / 8];
+  constexpr int kMostWeights = std::max(kBatch * kLargest, kMostBatches * kBatch * kSmallest);
+  Bits rest[kMostWeights] = {};
+  uint8_t rest_packed[kMostWeights * kBits / 8];
   std::copy_n(x, (groups - first) * group, rest);
   encode(rest, first, static_cast<int>(groups - first), rest_packed);
   std::copy_n(rest_packed, (groups - first) * group * kBits / 8, packed);
