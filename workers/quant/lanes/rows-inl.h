@@ -287,7 +287,7 @@ void EncodeRowsOf(const typename Source::Bits* x, int64_t blocks, uint8_t* out) 
   constexpr int kBatch = Lanes::kCount, kBlockBytes = kWeights * static_cast<int>(sizeof(*x));
   constexpr int kBatches = std::max(1, kRunBytes / (kBatch * kBlockBytes)), kRun = kBatches * kBatch;
   constexpr int64_t kAhead = PrefetchDistance(kRun * kBlockBytes);
-  const auto encode_run = [](const typename Source::Bits* from, uint8_t* to) {
+  const auto encode_run = [&](const typename Source::Bits* from, uint8_t* to) {
     RowKernel batches[kBatches];
     for (int i = 0; i < kBatches; ++i) batches[i].Prepare(from + i * kBatch * kWeights);
     for (int block = 0; block < kRun; block += kAtOnce) {
