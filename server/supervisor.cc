@@ -103,6 +103,7 @@ pid_t Supervisor::Start(int index, const std::string& worker_id) {
     arguments.insert(arguments.end(), {"--token-file", absl::StrCat("/proc/self/fd/", kTokenDescriptor)});
   }
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::vector<char*> variables = WorkerEnvironment();

@@ -181,7 +181,7 @@ class WriteReactor final : public grpc::ServerReadReactor<WriteRequest> {
     absl::Status status = context_.catalogue.FinishUpload(name.tenant, name.upload_id, key);
     if (!absl::IsNotFound(status)) return status;
     // Somebody recorded it already, or its last model was deleted meanwhile.
-    const absl::Status found = context_.catalogue.FindBlob(name.tenant, name.blob).status();
+    absl::Status found = context_.catalogue.FindBlob(name.tenant, name.blob).status();
     if (!absl::IsNotFound(found)) return found;
     RETURN_IF_ERROR(context_.objects.Remove(key));
     return status;

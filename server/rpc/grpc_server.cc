@@ -102,7 +102,7 @@ void GrpcServer::SetNotServing() {
 // Connections without calls are closed when the last call has ended: their clients may take seconds to notice
 // that the server says goodbye.
 void GrpcServer::ShutDown() {
-  std::jthread closer([this](std::stop_token closed) {
+  std::jthread closer([this](const std::stop_token& closed) {
     while (!closed.stop_requested()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       if (running_calls_.None()) grpc_server_cancel_all_calls(server_->c_server());

@@ -52,8 +52,9 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::Lease(grpc::CallbackServerContext* 
       [this, scope, reactor, response](absl::StatusOr<std::optional<LeaseRecord>> lease) {
         if (!lease.ok() || !lease->has_value()) return reactor->Finish(scope->End(lease.status()));
         absl::StatusOr<v1::Assignment> assignment = MakeAssignment(**lease);
-        if (assignment.ok()) *response->mutable_assignment() = *std::move(assignment);
-        reactor->Finish(scope->End(assignment.status()));
+        const absl::Status status = assignment.status();
+        if (status.ok()) *response->mutable_assignment() = *std::move(assignment);
+        reactor->Finish(scope->End(status));
       });
   return reactor;
 }

@@ -17,14 +17,14 @@ constexpr char kTaskQueued[] = "task";
 }  // namespace
 
 Catalogue::Catalogue(std::unique_ptr<Database> database, CatalogueOptions options)
-    : options_(options), database_(std::move(database)) {}
+    : options_(std::move(options)), database_(std::move(database)) {}
 
 Catalogue::~Catalogue() = default;
 
 absl::StatusOr<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& address, Clock& clock,
                                                            CatalogueOptions options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, OpenDatabase(address, clock));
-  return std::unique_ptr<Catalogue>(new Catalogue(std::move(database), options));
+  return std::unique_ptr<Catalogue>(new Catalogue(std::move(database), std::move(options)));
 }
 
 void Catalogue::SetListener(CatalogueListener listener) {

@@ -145,6 +145,7 @@ absl::StatusOr<std::string> PostgresConnection::NameOf(const std::string& sql,
     prepared_.clear();
   }
   std::vector<Oid> types;
+  types.reserve(parameters.size());
   for (const PostgresParameter& parameter : parameters)
     types.push_back(parameter.is_integer ? kBigInt : kUnknownType);
   const std::string name = absl::StrCat("s", prepared_.size());

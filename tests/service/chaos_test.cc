@@ -314,6 +314,7 @@ TEST_F(ChaosTest, EveryJobEndsOnceWithTheBytesOfASingleMachine) {
   // Objects leave the bucket after a grace, for those who have begun to read.
   const std::vector<ObjectInfo> left = *cluster_.OpenObjects()->List("");
   std::vector<std::string> keys;
+  keys.reserve(left.size());
   for (const ObjectInfo& object : left) keys.push_back(object.key);
   EXPECT_THAT(cluster_.Sql("SELECT object_key FROM garbage"), testing::IsSupersetOf(keys));
   for (const char* table : {"jobs", "job_events", "job_artifacts", "models", "blobs", "tasks"})

@@ -72,8 +72,11 @@ absl::StatusOr<std::unique_ptr<DevicePolicy>> DevicePolicy::Open(DeviceChoice ch
   if (choice == DeviceChoice::kCuda ||
       (choice == DeviceChoice::kAuto && quant::CudaDeviceCount() > cuda.index)) {
     absl::StatusOr<std::unique_ptr<quant::Device>> opened = quant::OpenCudaDevice(cuda);
-    if (opened.ok()) accelerator = *std::move(opened);
-    if (!opened.ok() && choice == DeviceChoice::kCuda) return opened.status();
+    if (opened.ok()) {
+      accelerator = *std::move(opened);
+    } else if (choice == DeviceChoice::kCuda) {
+      return opened.status();
+    }
   }
   return std::make_unique<DevicePolicy>(choice, std::move(accelerator));
 }

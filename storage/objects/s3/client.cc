@@ -157,14 +157,14 @@ absl::Status Client::CompleteMultipart(const std::string& key, const std::string
                                        const std::vector<std::string>& etags, uint64_t size,
                                        const std::string& mark) {
   const std::string body = CompleteBody(etags);
-  const absl::Status status = connection_
-                                  .Send({.what = absl::StrCat("finish ", key),
-                                         .method = "POST",
-                                         .key = key,
-                                         .query = {{"uploadId", upload_id}},
-                                         .body = std::as_bytes(std::span(body)),
-                                         .may_fail_late = true})
-                                  .status();
+  absl::Status status = connection_
+                            .Send({.what = absl::StrCat("finish ", key),
+                                   .method = "POST",
+                                   .key = key,
+                                   .query = {{"uploadId", upload_id}},
+                                   .body = std::as_bytes(std::span(body)),
+                                   .may_fail_late = true})
+                            .status();
   // NOT_FOUND: an earlier try may have ended the upload, and only its answer was lost.
   if (!status.ok() && !absl::IsNotFound(status)) return status;
   absl::StatusOr<ObjectState> made = Head(key);
