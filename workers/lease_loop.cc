@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -30,6 +31,8 @@ constexpr milliseconds kRefusedBackoff(5000);
 constexpr size_t kLongestMessage = 2000;
 // Cancel acts within 2 s, so heartbeats are more frequent than the lease needs.
 constexpr milliseconds kHeartbeat(500);
+// Between looks at whether the worker is to stop: a signal's handler can set a flag, and wake nobody.
+constexpr milliseconds kLook(50);
 
 void Prepare(grpc::ClientContext& context, CallerCredentials& credentials, seconds timeout) {
   credentials.AddTo(context);
@@ -111,9 +114,8 @@ bool IsRefused(const grpc::Status& status) {
 }
 
 void Pause(milliseconds duration, const std::atomic<bool>& stopping) {
-  constexpr milliseconds kStep(50);
-  for (milliseconds waited(0); waited < duration && !stopping; waited += kStep)
-    std::this_thread::sleep_for(kStep);
+  for (milliseconds waited(0); waited < duration && !stopping; waited += kLook)
+    std::this_thread::sleep_for(kLook);
 }
 
 std::string Describe(const v1::Assignment& assignment) {
@@ -122,7 +124,8 @@ std::string Describe(const v1::Assignment& assignment) {
 
 }  // namespace
 
-LeaseLoop::LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options)
+LeaseLoop::LeaseLoop(const std::shared_ptr<grpc::Channel>& channel, ObjectStore& store,
+                     LeaseLoopOptions options)
     : stub_(v1::WorkerService::NewStub(channel)), store_(store), options_(std::move(options)) {}
 
 grpc::Status LeaseLoop::Lease(absl::Time deadline, const std::atomic<bool>& stopping,
@@ -136,9 +139,13 @@ grpc::Status LeaseLoop::Lease(absl::Time deadline, const std::atomic<bool>& stop
   *request.mutable_engine() = DescribeEngine(*options_.devices);  // a GPU may have been lost
   grpc::ClientContext context;
   Prepare(context, *options_.credentials, seconds(wait + 5));
-  // The call is given up when the worker stops.
-  std::jthread canceller([&](std::stop_token token) {
-    while (!token.stop_requested() && !stopping) std::this_thread::sleep_for(milliseconds(50));
+  // The call is given up when the worker stops. Once it has ended, nobody waits for the next look.
+  std::jthread canceller([&](const std::stop_token& ended) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    while (!ended.stop_requested() && !stopping)
+      never.wait_for(lock, ended, kLook, [&] { return stopping.load(); });
     if (stopping) context.TryCancel();
   });
   return stub_->Lease(&context, request, &response);

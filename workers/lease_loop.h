@@ -28,7 +28,7 @@ struct LeaseLoopOptions {
 
 class LeaseLoop {
  public:
-  LeaseLoop(std::shared_ptr<grpc::Channel> channel, ObjectStore& store, LeaseLoopOptions options);
+  LeaseLoop(const std::shared_ptr<grpc::Channel>& channel, ObjectStore& store, LeaseLoopOptions options);
 
   // Returns when `stopping` is set or `once` says so. A task that runs when `stopping` is set is given back.
   // Errors, only with `once`: no server answered in that time, or the task's result could not be reported.
