@@ -9,12 +9,8 @@ namespace quantd {
 namespace {
 
 grpc::ChannelArguments Arguments() {
-  grpc::ChannelArguments arguments;
+  grpc::ChannelArguments arguments = ReconnectSoon();
   arguments.SetMaxReceiveMessageSize(64 << 20);
-  // A server that is being restarted is found again soon.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // A peer that vanished without closing its connection is noticed during a stream.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
@@ -29,6 +25,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   ASSIGN_OR_RETURN(connection->credentials_, CallerCredentials::Open(options.credentials));
   connection->channel_ =
       grpc::CreateCustomChannel(options.server, connection->credentials_->channel(), Arguments());
+  connection->keeper_.emplace(connection->channel_);
   connection->models = v1::ModelService::NewStub(connection->channel_);
   connection->jobs = v1::JobService::NewStub(connection->channel_);
   connection->capabilities = v1::CapabilityService::NewStub(connection->channel_);

@@ -5,12 +5,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/retry.h"
 #include "credentials/caller_credentials.h"
+#include "credentials/channel_keeper.h"
 #include "google/bytestream/bytestream.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "quantd/v1/admin_service.grpc.pb.h"
@@ -59,6 +61,7 @@ class Connection {
   std::string server_;
   std::unique_ptr<CallerCredentials> credentials_;
   std::shared_ptr<grpc::Channel> channel_;
+  std::optional<ChannelKeeper> keeper_;
 };
 
 }  // namespace quantd

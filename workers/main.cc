@@ -19,6 +19,7 @@
 #include "base/random_id.h"
 #include "base/status.h"
 #include "credentials/caller_credentials.h"
+#include "credentials/channel_keeper.h"
 #include "storage/objects/open_store.h"
 #include "workers/engine/device_policy.h"
 #include "workers/lease_loop.h"
@@ -56,13 +57,9 @@ absl::StatusOr<std::unique_ptr<DevicePolicy>> OpenDevices(Flags flags) {
 
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server,
                                            const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-  grpc::ChannelArguments arguments;
+  grpc::ChannelArguments arguments = ReconnectSoon();
   // An address may stand for several servers: calls go to all of them in turn, but not to one that is away.
   arguments.SetLoadBalancingPolicyName("round_robin");
-  // A server that is being restarted is found again soon.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   return grpc::CreateCustomChannel(server, credentials, arguments);
 }
 
@@ -144,6 +141,7 @@ int Main(int argc, char** argv) {
   absl::StatusOr<std::unique_ptr<CallerCredentials>> credentials = CallerCredentials::Open(flags.credentials);
   if (!credentials.ok()) return Fail(credentials.status());
   const std::shared_ptr<grpc::Channel> channel = OpenChannel(flags.server, (*credentials)->channel());
+  const ChannelKeeper keeper(channel);
   absl::Status ended;
   std::atomic<bool> stopping = false;
   std::thread waiter([&] {

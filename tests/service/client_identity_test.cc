@@ -1,9 +1,15 @@
 // quantctl and quantd-worker with credentials: over TLS, a job from upload to artifact, and what they say
 // when they are refused.
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <fstream>
+#include <iostream>
+
+#include "absl/strings/match.h"
 #include "tests/service/identity_test_base.h"
 #include "tests/support/checkpoint_builder.h"
 
@@ -24,6 +30,7 @@ class ClientIdentityTest : public IdentityTest {
     if (worker_ <= 0) return;
     ::kill(worker_, SIGKILL);
     ::waitpid(worker_, nullptr, 0);
+    if (HasFailure()) std::cerr << WorkerLog();
   }
 
   static std::string Program(const char* name) {
@@ -61,7 +68,19 @@ class ClientIdentityTest : public IdentityTest {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    ASSERT_EQ(::posix_spawn(&worker_, argv[0], nullptr, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, WorkerLogFile().c_str(),
+                                       O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ASSERT_EQ(::posix_spawn(&worker_, argv[0], &actions, nullptr, argv.data(), environ), 0);
+    ::posix_spawn_file_actions_destroy(&actions);
+  }
+
+  std::string WorkerLogFile() const { return folder_ + "/worker.log"; }
+
+  std::string WorkerLog() const {
+    std::ifstream log(WorkerLogFile());
+    return {std::istreambuf_iterator<char>(log), {}};
   }
 
   void WriteWorkerCertificate(const CertificateFacts& facts) const {
@@ -145,15 +164,27 @@ TEST_F(ClientIdentityTest, ATokenThatOthersCanReadIsNotUsed) {
 
 TEST_F(ClientIdentityTest, AReplacedTokenFileIsUsedByTheWorkerThatRuns) {
   StartWorker({"--token-file", TokenFile("worker-token", RevokedToken("default", "worker"))});
+  ASSERT_TRUE(Eventually([&] { return absl::StrContains(WorkerLog(), "quantd refuses this worker"); }));
   EXPECT_FALSE(EngineIsKnown());
   TokenFile("worker-token", Token("default", "worker"));
   EXPECT_TRUE(Eventually([&] { return EngineIsKnown(); }));
+}
+
+TEST_F(ClientIdentityTest, AWorkerThatCameBeforeTheServerFindsIt) {
+  WriteWorkerCertificate({.common_name = "any", .alternative_names = {"URI:spiffe://cluster/worker"}});
+  server_.Kill();
+  StartWorker({"--cert", folder_ + "/worker.pem", "--key", folder_ + "/worker-key.pem"});
+  ASSERT_TRUE(Eventually([&] { return absl::StrContains(WorkerLog(), "no answer from quantd"); }));
+  server_.Start();
+  channel_ = Channel();
+  EXPECT_TRUE(Eventually([&] { return EngineIsKnown(); }, std::chrono::seconds(10)));
 }
 
 // As cert-manager does it, long before the earlier one expires.
 TEST_F(ClientIdentityTest, AReplacedCertificateIsUsedByTheWorkerThatRuns) {
   WriteWorkerCertificate({.common_name = "nobody"});
   StartWorker({"--cert", folder_ + "/worker.pem", "--key", folder_ + "/worker-key.pem"});
+  ASSERT_TRUE(Eventually([&] { return absl::StrContains(WorkerLog(), "quantd refuses this worker"); }));
   EXPECT_FALSE(EngineIsKnown());
   WriteWorkerCertificate({.common_name = "any", .alternative_names = {"URI:spiffe://cluster/worker"}});
   // A connection keeps the certificate that it began with.
