@@ -94,10 +94,12 @@ class OpenVinoFloatEncoder {
     return scale;
   }
 
-  // The smallest that is not below the ratio of the largest weight and the largest element.
+  // The smallest that is not below the ratio of the largest weight and the largest element; the largest one
+  // for weights that are infinite or no numbers.
   float StorePowerOfTwo(int64_t group, float largest) {
     const float scale = std::max(largest, kSmallestScale) / kLargestE2M1;
-    const int exponent = std::min(static_cast<int>(std::ceil(std::log2(scale))), kE8M0Bias);
+    const int exponent =
+        static_cast<int>(std::min(static_cast<float>(kE8M0Bias), std::ceil(std::log2(scale))));
     reinterpret_cast<uint8_t*>(planes_[1])[group] = static_cast<uint8_t>(exponent + kE8M0Bias);
     return std::ldexp(1.0f, exponent);
   }
