@@ -1,10 +1,10 @@
 #include "credentials/channel_keeper.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stop_token>
 #include <utility>
+
+#include "base/pause.h"
 
 namespace quantd {
 namespace {
@@ -13,15 +13,12 @@ namespace {
 constexpr std::chrono::milliseconds kLook(50);
 
 void Keep(grpc::Channel& channel, const std::stop_token& stopping) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
   while (!stopping.stop_requested()) {
     const grpc_connectivity_state state = channel.GetState(/*try_to_connect=*/false);
     if (state == GRPC_CHANNEL_CONNECTING || state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
       channel.WaitForStateChange(state, std::chrono::system_clock::now() + kLook);
     } else {
-      never.wait_for(lock, stopping, kLook, [] { return false; });
+      Pause(kLook, stopping);
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "base/pause.h"
 #include "base/printable.h"
 #include "base/status.h"
 #include "workers/engine/artifact_store.h"
@@ -141,11 +142,7 @@ grpc::Status LeaseLoop::Lease(absl::Time deadline, const std::atomic<bool>& stop
   Prepare(context, *options_.credentials, seconds(wait + 5));
   // The call is given up when the worker stops. Once it has ended, nobody waits for the next look.
   std::jthread canceller([&](const std::stop_token& ended) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    while (!ended.stop_requested() && !stopping)
-      never.wait_for(lock, ended, kLook, [&] { return stopping.load(); });
+    while (!ended.stop_requested() && !stopping) Pause(kLook, ended);
     if (stopping) context.TryCancel();
   });
   return stub_->Lease(&context, request, &response);
