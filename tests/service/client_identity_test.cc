@@ -1,19 +1,15 @@
 // quantctl and quantd-worker with credentials: over TLS, a job from upload to artifact, and what they say
 // when they are refused.
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iostream>
+#include <memory>
 
 #include "absl/strings/match.h"
 #include "tests/service/identity_test_base.h"
 #include "tests/support/checkpoint_builder.h"
-
-extern char** environ;
+#include "tests/support/worker_process.h"
 
 namespace quantd {
 namespace {
@@ -27,9 +23,6 @@ class ClientIdentityTest : public IdentityTest {
  protected:
   ClientIdentityTest() : IdentityTest({.keep_address = true}) {}
   ~ClientIdentityTest() override {
-    if (worker_ <= 0) return;
-    ::kill(worker_, SIGKILL);
-    ::waitpid(worker_, nullptr, 0);
     if (HasFailure()) std::cerr << WorkerLog();
   }
 
@@ -55,25 +48,13 @@ class ClientIdentityTest : public IdentityTest {
   }
 
   void StartWorker(const std::vector<std::string>& credentials) {
-    std::vector<std::string> arguments = {Program("quantd-worker"),
-                                          "--server",
-                                          server_.address(),
-                                          "--ca",
-                                          folder_ + "/ca.pem",
-                                          "--threads",
-                                          "1",
-                                          "--objects",
-                                          "file:" + server_.data_folder()};
+    std::vector<std::string> arguments = {"--server",  server_.address(),
+                                          "--ca",      folder_ + "/ca.pem",
+                                          "--threads", "1",
+                                          "--objects", "file:" + server_.data_folder()};
     arguments.insert(arguments.end(), credentials.begin(), credentials.end());
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, WorkerLogFile().c_str(),
-                                       O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ASSERT_EQ(::posix_spawn(&worker_, argv[0], &actions, nullptr, argv.data(), environ), 0);
-    ::posix_spawn_file_actions_destroy(&actions);
+    worker_ = std::make_unique<WorkerProcess>(arguments, std::vector<std::string>(), WorkerLogFile());
+    worker_->Start();
   }
 
   std::string WorkerLogFile() const { return folder_ + "/worker.log"; }
@@ -102,7 +83,7 @@ class ClientIdentityTest : public IdentityTest {
     return folder;
   }
 
-  pid_t worker_ = -1;
+  std::unique_ptr<WorkerProcess> worker_;
 };
 
 TEST_F(ClientIdentityTest, AJobOverTls) {
