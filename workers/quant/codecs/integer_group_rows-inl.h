@@ -107,8 +107,8 @@ void EncodeGroupRows(const typename Source::Bits* x, int64_t groups, int group, 
   };
 
   // Batches come in runs, as those of blocks do.
-  constexpr int kMostBatches = std::max(1, kRunBytes / (kBatch * kSmallest * static_cast<int>(sizeof(Bits))));
-  const int batches = std::max(1, kRunBytes / (batch_weights * static_cast<int>(sizeof(Bits))));
+  constexpr int kMostBatches = BatchesOfRun(kBatch * kSmallest * sizeof(Bits));
+  const int batches = BatchesOfRun(batch_weights * sizeof(Bits));
   const int run = batches * kBatch, run_weights = batches * batch_weights;
   const int64_t ahead = PrefetchDistance(run_weights * sizeof(Bits));
   const auto encode = [&](const Bits* from, int64_t first, int count, uint8_t* packed) {

@@ -276,16 +276,16 @@ QUANTD_LANE void PrefetchBehind(const void* x, int64_t distance) {
     hwy::Prefetch(static_cast<const uint8_t*>(x) + distance + line);
 }
 
-// Batches are taken in runs of so many bytes of weights, if one is not longer: while parameters of the first
-// batch are divided the extremes of the second are found, and memory is read in longer pieces.
-inline constexpr int kRunBytes = 2048;
+// Batches are taken in runs of 2 KiB of weights, if one is not longer: while parameters of the first batch
+// are divided the extremes of the second are found, and memory is read in longer pieces.
+constexpr int BatchesOfRun(size_t batch_bytes) { return std::max(1, static_cast<int>(2048 / batch_bytes)); }
 
 template <template <class> class Kernel, class Source>
 void EncodeRowsOf(const typename Source::Bits* x, int64_t blocks, uint8_t* out) {
   using RowKernel = Kernel<Source>;
   constexpr int kWeights = RowKernel::kWeights, kBytes = RowKernel::kBytes, kAtOnce = RowKernel::kAtOnce;
   constexpr int kBatch = Lanes::kCount, kBlockBytes = kWeights * static_cast<int>(sizeof(*x));
-  constexpr int kBatches = std::max(1, kRunBytes / (kBatch * kBlockBytes)), kRun = kBatches * kBatch;
+  constexpr int kBatches = BatchesOfRun(kBatch * kBlockBytes), kRun = kBatches * kBatch;
   constexpr int64_t kAhead = PrefetchDistance(kRun * kBlockBytes);
   const auto encode_run = [&](const typename Source::Bits* from, uint8_t* to) {
     RowKernel batches[kBatches];
